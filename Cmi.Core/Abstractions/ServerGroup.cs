@@ -1,0 +1,35 @@
+namespace Cmi;
+
+/// <summary>Servers that can answer the same requests, and how they are shared. <para>Threading: immutable; a change is a new one.</para></summary>
+/// <param name="name">What logs and tickets call it.</param>
+/// <param name="servers">The servers; at least one, none twice.</param>
+/// <param name="selector">Who chooses among them.</param>
+/// <param name="maxRequestsPerServer">Requests in flight at one server, exact over all loops; 0: no limit.</param>
+/// <param name="maxConnectionsPerServer">Open connections to one server, exact over all loops; 0: no limit.</param>
+public sealed class ServerGroup(string name, IEnumerable<ServerAddress> servers, IServerSelector selector, int maxRequestsPerServer = 0, int maxConnectionsPerServer = 0)
+{
+    /// <summary>What logs and tickets call it.</summary>
+    public string Name { get; } = name;
+
+    /// <summary>The servers, in the order given.</summary>
+    public IReadOnlyList<ServerAddress> Servers { get; } = Check(servers);
+
+    /// <summary>Who chooses among the servers.</summary>
+    public IServerSelector Selector { get; } = selector ?? throw new ArgumentNullException(nameof(selector));
+
+    /// <summary>Requests in flight at one server, exact over all loops.</summary>
+    /// <value>0: no limit.</value>
+    public int MaxRequestsPerServer { get; } = maxRequestsPerServer >= 0 ? maxRequestsPerServer : throw new ArgumentOutOfRangeException(nameof(maxRequestsPerServer));
+
+    /// <summary>Open connections to one server, exact over all loops.</summary>
+    /// <value>0: no limit.</value>
+    public int MaxConnectionsPerServer { get; } = maxConnectionsPerServer >= 0 ? maxConnectionsPerServer : throw new ArgumentOutOfRangeException(nameof(maxConnectionsPerServer));
+
+    private static ServerAddress[] Check(IEnumerable<ServerAddress> servers)
+    {
+        var all = servers.ToArray();
+        if (all.Length == 0) throw new ArgumentException("A server group needs at least one server.", nameof(servers));
+        if (all.Distinct().Count() != all.Length) throw new ArgumentException("A server group names a server twice.", nameof(servers));
+        return all;
+    }
+}
