@@ -99,6 +99,9 @@ public readonly record struct PeerAddress
     /// <summary>The port.</summary>
     public int Port => _port;
 
+    /// <summary>The same number for the same IP address, whatever its port.</summary>
+    internal ulong FairKey => (ulong)_address ^ (ulong)(_address >> 64);
+
     /// <summary>The address and port as <c>127.0.0.1:80</c> or <c>[::1]:80</c>.</summary>
     /// <returns>The text.</returns>
     public override string ToString() => new IPEndPoint(Address, Port).ToString();

@@ -1,30 +1,202 @@
+using System.Text;
+using Cmi.Engine;
+using Cmi.Queues;
+using Cmi.Servers;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Cmi;
 
-/// <summary>stub</summary>
+/// <summary>
+/// The engine: it stands between clients and servers on the loops of a transport, with content in a buffer store and requests in a job queue. Hosts get one from
+/// <c>AddCmi</c>; it can also be made by hand from its parts.
+/// <para>Threading: any thread.</para>
+/// </summary>
 public sealed class CmiEngine : IAsyncDisposable
 {
-    /// <summary>stub</summary>
-    /// <param name="options">Settings, checked already.</param>
+    private readonly EngineSettings _settings;
+    private readonly LoopState[] _loops;
+    private readonly Dictionary<ServerAddress, ConnectionSlots> _slots = [];
+    private readonly List<ListenAddress> _wanted = [];
+    private readonly Lock _gate = new();
+    private IListener[] _listeners = [];
+    private volatile bool _draining;
+    private int _clients;
+    private bool _paused;
+    private long _lastExchangeId;
+    private Task? _stopping;
+    private TaskCompletionSource? _lastClientLeft;
+
+    /// <summary>Makes an engine; it does nothing before <see cref="StartAsync"/>.</summary>
+    /// <param name="options">The settings; read here and not again.</param>
     /// <param name="connections">The transport; the engine does not dispose it.</param>
-    /// <param name="buffers">The store; the engine does not dispose it.</param>
-    /// <param name="queue">Makes the queue of a server group, which the engine disposes; by default a <see cref="Queues.JobQueue"/>.</param>
+    /// <param name="buffers">The buffer store; the engine does not dispose it.</param>
+    /// <param name="queue">Makes the queue of a server group, which the engine disposes; by default a <see cref="JobQueue"/>.</param>
     /// <param name="logger">The log.</param>
-    public CmiEngine(CmiOptions options, IConnectionManager connections, IBufferStore buffers, Func<ServerGroup, IJobQueue>? queue = null, ILogger<CmiEngine>? logger = null) => throw null!;
+    /// <exception cref="ArgumentException">An address of the options cannot be read, or there is none.</exception>
+    public CmiEngine(CmiOptions options, IConnectionManager connections, IBufferStore buffers, Func<ServerGroup, IJobQueue>? queue = null, ILogger<CmiEngine>? logger = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(connections);
+        ArgumentNullException.ThrowIfNull(buffers);
+        (Connections, Buffers, Logger) = (connections, buffers, logger ?? NullLogger<CmiEngine>.Instance);
+        _settings = new(options);
+        foreach (var url in options.Endpoints) _wanted.Add(ListenAddress.TryParse(url, out var at, out var fault) ? at : throw new ArgumentException($"The endpoint '{url}' {fault}.", nameof(options)));
+        var servers = options.Servers.Addresses.Select(url => ServerAddress.TryParse(url, out var server, out var fault) ? server : throw new ArgumentException($"The server '{url}' {fault}.", nameof(options)));
+        IServerSelector selector = options.Servers.Selection == ServerSelection.RoundRobin ? new RoundRobinSelector() : new LeastJobsSelector();
+        Group = new("default", servers, selector, options.Servers.MaxRequests, options.Servers.MaxConnections ?? options.Servers.MaxRequests);
+        Queue = queue is null ? new JobQueue(Group, options.Limits.MaxQueuedRequests) : queue(Group);
+        foreach (var server in Group.Servers) _slots.Add(server, new(Group.MaxConnectionsPerServer));
+        _loops = [.. connections.Loops.Select(loop => new LoopState(this, loop, _settings, server => _slots[server], Reclaim))];
+    }
 
     /// <summary>Where clients connect, with the ports that were picked; empty before the start.</summary>
-    public IReadOnlyList<ListenAddress> Endpoints => throw null!;
+    public IReadOnlyList<ListenAddress> Endpoints => [.. _listeners.Select(listener => listener.Address)];
+
+    internal IConnectionManager Connections { get; }
+    internal IBufferStore Buffers { get; }
+    internal IJobQueue Queue { get; }
+    internal ServerGroup Group { get; }
+    internal ILogger Logger { get; }
+    internal RoomArbiter Arbiter { get; } = new();
+    internal bool IsDraining => _draining;
+    internal IReadOnlyList<LoopState> Loops => _loops;
+
+    /// <summary>Our name in the Via field (RFC 9110 §7.6.3).</summary>
+    internal ReadOnlySpan<byte> Pseudonym => "cmi"u8;
+
+    /// <summary>Counts since the start, over all loops; each is exact, but they are not of one moment.</summary>
+    /// <returns>The counts.</returns>
+    public EngineStatistics GetStatistics() => new(
+        Volatile.Read(ref _clients),
+        _loops.Sum(loop => Volatile.Read(ref loop.Counters.Requests)),
+        _loops.Sum(loop => Volatile.Read(ref loop.Counters.RepliesDirect)),
+        _loops.Sum(loop => Volatile.Read(ref loop.Counters.RepliesStored)),
+        _loops.Sum(loop => Volatile.Read(ref loop.Counters.OwnReplies)),
+        _loops.Sum(loop => Volatile.Read(ref loop.Counters.RepliesCut)),
+        _loops.Sum(loop => Volatile.Read(ref loop.Counters.Retries)));
 
     /// <summary>Begins to listen. If one endpoint cannot be had, none is kept.</summary>
     /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>Done when clients can connect.</returns>
     /// <exception cref="IOException">An address is in use, or not of this machine.</exception>
-    public Task StartAsync(CancellationToken cancellationToken = default) => throw null!;
+    public async Task StartAsync(CancellationToken cancellationToken = default)
+    {
+        if (_listeners.Length > 0 || _draining) throw new InvalidOperationException("The engine was started before.");
+        var listeners = new List<IListener>();
+        try
+        {
+            foreach (var at in _wanted) listeners.Add(await Connections.ListenAsync(at, Accept, cancellationToken));
+        }
+        catch
+        {
+            foreach (var listener in listeners) await listener.DisposeAsync();
+            throw;
+        }
+        _listeners = [.. listeners];
+        foreach (var listener in _listeners) Logger.Listening(listener.Address);
+    }
 
     /// <summary>Stops accepting, lets requests whose head has arrived finish for <see cref="TimeoutOptions.Drain"/>, then cuts what is left.</summary>
     /// <param name="cancellationToken">Cuts at once.</param>
-    public Task StopAsync(CancellationToken cancellationToken = default) => throw null!;
+    /// <returns>Done when nothing is left.</returns>
+    public Task StopAsync(CancellationToken cancellationToken = default)
+    {
+        lock (_gate) return _stopping ??= DrainAsync(cancellationToken);
+    }
 
-    /// <inheritdoc/>
-    public ValueTask DisposeAsync() => throw null!;
+    /// <summary>Stops at once, cutting what has not finished, unless <see cref="StopAsync"/> did before.</summary>
+    /// <returns>Done when nothing is left.</returns>
+    public async ValueTask DisposeAsync() => await StopAsync(new CancellationToken(canceled: true));
+
+    internal long NextExchangeId() => Interlocked.Increment(ref _lastExchangeId);
+
+    /// <summary>Counts a client in or out; at the bound accepting pauses.</summary>
+    internal void ClientCameOrLeft(int change)
+    {
+        var clients = Interlocked.Add(ref _clients, change);
+        if (_settings.MaxConnections > 0 && clients >= _settings.MaxConnections - 1) PauseOrResume();
+        if (clients == 0) Volatile.Read(ref _lastClientLeft)?.TrySetResult();
+    }
+
+    private void PauseOrResume()
+    {
+        lock (_gate)
+        {
+            var full = Volatile.Read(ref _clients) >= _settings.MaxConnections;
+            if (full == _paused) return;
+            _paused = full;
+            foreach (var listener in _listeners)
+            {
+                if (full) listener.Pause();
+                else listener.Resume();
+            }
+        }
+    }
+
+    private void Accept(IConnection connection) => Of(connection.Loop).Accept(connection);
+
+    private LoopState Of(ILoop loop)
+    {
+        foreach (var state in _loops)
+        {
+            if (ReferenceEquals(state.Loop, loop)) return state;
+        }
+        throw new InvalidOperationException("The connection belongs to a loop that its connection manager does not name.");
+    }
+
+    private void Reclaim(ServerAddress server)
+    {
+        foreach (var state in _loops) state.Loop.Post(_ => state.Pool.Reclaim(server), null);
+    }
+
+    private async Task DrainAsync(CancellationToken cancellationToken)
+    {
+        _draining = true;
+        foreach (var listener in _listeners) await listener.DisposeAsync();
+        Logger.Draining(Volatile.Read(ref _clients));
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Volatile.Write(ref _lastClientLeft, done);
+        if (Volatile.Read(ref _clients) == 0) done.TrySetResult();
+        using (cancellationToken.Register(() => done.TrySetResult()))
+        {
+            var timer = new LoopTimer(_ => done.TrySetResult(), null);
+            await OnLoop(_loops[0], state => state.Loop.SetTimer(timer, state.Loop.Now + (long)_settings.Drain.TotalMilliseconds));
+            foreach (var state in _loops) await OnLoop(state, static state => state.Drain());
+            await done.Task;
+            await OnLoop(_loops[0], state => state.Loop.ClearTimer(timer));
+        }
+        var cut = 0;
+        foreach (var state in _loops) await OnLoop(state, state => cut += state.Cut());
+        if (cut > 0) Logger.DrainCut(cut);
+        await Queue.DisposeAsync();
+    }
+
+    private static async Task OnLoop(LoopState state, Action<LoopState> work)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        state.Loop.Post(_ =>
+        {
+            try
+            {
+                work(state);
+                done.SetResult();
+            }
+            catch (Exception e)
+            {
+                done.SetException(e);
+            }
+        }, null);
+        await done.Task;
+    }
 }
+
+/// <summary>What an engine has counted since its start. <para>Threading: immutable.</para></summary>
+/// <param name="Clients">Client connections that are open now.</param>
+/// <param name="Requests">Requests whose head was accepted.</param>
+/// <param name="RepliesDirect">Replies of servers that were whole in the loop's own memory, without the buffer store.</param>
+/// <param name="RepliesStored">Replies of servers that went through the buffer store.</param>
+/// <param name="OwnReplies">Replies of the engine's own: refusals and failures.</param>
+/// <param name="RepliesCut">Replies that failed after their first byte had left.</param>
+/// <param name="Retries">Attempts that followed a failed one.</param>
+public readonly record struct EngineStatistics(int Clients, long Requests, long RepliesDirect, long RepliesStored, long OwnReplies, long RepliesCut, long Retries);

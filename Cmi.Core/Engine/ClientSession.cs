@@ -1,0 +1,250 @@
+using System.Diagnostics;
+using System.Text;
+using Cmi.Loops;
+
+namespace Cmi.Engine;
+
+/// <summary>
+/// One client connection, from accept to close, and the ring of its exchanges in order of asking. Everything that happens to it, from whichever side, only
+/// wakes it; at the end of the turn <see cref="Run"/> reads, advances and writes as far as that goes. A request alone is a ring of one.
+/// <code>
+/// Open ─▶ Lingering (last reply sent, this side ended, drained so that it arrives: RFC 9112 §9.6) ─▶ Ended
+///   └──────────────── reset, timeout, fault ────────────────────────────────────────────────────────▲
+/// </code>
+/// <para>Threading: its loop.</para>
+/// </summary>
+internal sealed partial class ClientSession : IConnectionOwner
+{
+    private enum Stage : byte { Open, Lingering, Ended }
+
+    private const int MaxPasses = 8;                                // of one run, before others have their turn
+    private const long MaxLingerBytes = 4L << 20;
+
+    private readonly LoopState _state;
+    private readonly IConnection _connection;
+    private readonly LoopTimer _timer;
+    private Stage _stage;
+    private bool _woken, _timerFired;
+
+    private Exchange? _front, _back;
+    private int _count;
+    private long _bytesInHand;
+
+    private SendQueue _sendQueue;
+    private long _sentBytes;
+    private long _blockedSince = -1;
+    private bool _closeAfterReply;                                  // the reply that leaves is the last
+    private long _lingerUntil, _lingerBytes;
+    private byte[]? _peerText;
+
+    public ClientSession(LoopState state, IConnection connection)
+    {
+        (_state, _connection) = (state, connection);
+        _timer = new(static session => ((ClientSession)session!).OnTimer(), this);
+    }
+
+    /// <summary>The client's IP address as text; empty where unknown.</summary>
+    public ReadOnlySpan<byte> PeerText => _peerText ??= _connection.Peer is { } peer ? Encoding.ASCII.GetBytes(peer.Address.ToString()) : [];
+
+    /// <summary>What a fair queue may share by: the client's address.</summary>
+    public ulong FairKey => _connection.Peer is { } peer ? peer.FairKey : 0;
+
+    /// <summary>Step 1: a connection was accepted on this loop.</summary>
+    public void Start()
+    {
+        _idleSince = _state.Loop.Now;
+        _connection.SetOwner(this);
+        SetTimer();
+    }
+
+    void IConnectionOwner.OnReady(IConnection connection) => Wake();
+
+    /// <summary>Has it run at the end of this turn.</summary>
+    public void Wake()
+    {
+        if (_woken || _stage == Stage.Ended) return;
+        _woken = true;
+        _state.Wake(this);
+    }
+
+    /// <summary>Has all its exchanges looked at: something in general has changed.</summary>
+    public void WakeAll()
+    {
+        for (var exchange = _front; exchange is not null; exchange = exchange.Next) exchange.Wake();
+        Wake();
+    }
+
+    /// <summary>Finishes what has begun, then closes.</summary>
+    public void Drain()
+    {
+        _drain = true;
+        Wake();
+    }
+
+    /// <summary>Ends visibly, at once.</summary>
+    public void Cut(string reason)
+    {
+        if (_stage == Stage.Ended) return;
+        _state.Engine.Logger.ClientCut(reason);
+        _connection.Abort(reason);
+        End();
+    }
+
+    /// <summary>Does all that can be done without waiting.</summary>
+    public void Run()
+    {
+        _woken = false;
+        if (_stage == Stage.Open) RunOpen();
+        if (_stage == Stage.Lingering) Linger();
+        if (_stage != Stage.Ended) SetTimer();
+    }
+
+    private void RunOpen()
+    {
+        if ((_connection.Ready & Readiness.Failed) != 0)
+        {
+            Cut("the connection broke");
+            return;
+        }
+        if (_timerFired) CheckDeadlines();
+        for (var pass = 0; _stage == Stage.Open; pass++)
+        {
+            if (pass == MaxPasses)
+            {
+                Wake();
+                break;
+            }
+            var progress = ReadRequests();
+            progress |= AdvanceExchanges();
+            progress |= WriteReplies();
+            if (!progress) break;
+        }
+        if (_stage == Stage.Open) Flush();
+        if (_stage == Stage.Open && _front is null && _noMoreRequests && !_sendQueue.IsBlocked) Close();
+    }
+
+    /// <summary>Lets every exchange that has something to do go on. Runs of safe methods run side by side, everything else is a barrier (RFC 9112 §9.3.2).</summary>
+    private bool AdvanceExchanges()
+    {
+        var progress = false;
+        bool undecided = false, barrier = false;
+        for (var exchange = _front; exchange is not null;)
+        {
+            var mayStart = exchange.IsParallel ? !barrier : !undecided;
+            if (exchange.IsWoken || exchange.IsHeldBack || (exchange.IsWaiting && mayStart)) progress |= exchange.Advance(mayStart);
+            if (exchange.HoldsScratch)
+            {
+                // It leaves now, if it is its turn; what does not is stored before the scratch is used again.
+                if (exchange == _front)
+                {
+                    WriteReplies();
+                    if (_stage != Stage.Open) return false;
+                    if (exchange != _front)
+                    {
+                        (exchange, undecided, barrier, progress) = (_front, false, false, true);
+                        continue;
+                    }
+                }
+                exchange.KeepReply();
+            }
+            if (!exchange.IsDecided)
+            {
+                undecided = true;
+                barrier |= !exchange.IsParallel;
+            }
+            exchange = exchange.Next;
+        }
+        return progress;
+    }
+
+    private void Add(Exchange exchange)
+    {
+        if (_back is null) _front = exchange;
+        else _back.Next = exchange;
+        _back = exchange;
+        _count++;
+    }
+
+    private void RemoveFront()
+    {
+        var exchange = _front!;
+        _front = exchange.Next;
+        if (_front is null) (_back, _idleSince) = (null, _state.Loop.Now);
+        _count--;
+        _bytesInHand -= exchange.RequestBytes;
+        exchange.End();
+        _state.Return(exchange);
+    }
+
+    private void RemoveBack()
+    {
+        var exchange = _back!;
+        if (_front == exchange)
+        {
+            RemoveFront();
+            return;
+        }
+        var before = _front!;
+        while (before.Next != exchange) before = before.Next!;
+        (_back, before.Next) = (before, null);
+        _count--;
+        _bytesInHand -= exchange.RequestBytes;
+        exchange.End();
+        _state.Return(exchange);
+    }
+
+    private void OnTimer()
+    {
+        _timerFired = true;
+        Wake();
+    }
+
+    private void CheckDeadlines()
+    {
+        _timerFired = false;
+        var (now, settings) = (_state.Loop.Now, _state.Settings);
+        if (_blockedSince >= 0 && now - _blockedSince >= settings.ClientSend)
+        {
+            Cut("the client took nothing of its reply for too long");
+            return;
+        }
+        if (_reading is { } reading && !_readPaused && now - _lastRead >= settings.ClientContent) Refuse(reading, 408, "The request's content did not come in time.");
+        if (_headSince >= 0 && now - _headSince >= settings.ClientHead) RefuseInput(408, "The request's head did not come in time.");
+        if (IsIdle && now - _idleSince >= settings.ClientIdle) _noMoreRequests = true;
+        for (var exchange = _front; exchange is not null; exchange = exchange.Next) exchange.CheckDeadlines(now);
+    }
+
+    private bool IsIdle => _front is null && _headSince < 0;
+
+    // One timer a session: it is moved only when something is due earlier than it fires, and looks anew when it has fired.
+    private void SetTimer()
+    {
+        var settings = _state.Settings;
+        var due = long.MaxValue;
+        if (_stage == Stage.Lingering)
+        {
+            due = _lingerUntil;
+        }
+        else
+        {
+            if (_blockedSince >= 0) due = _blockedSince + settings.ClientSend;
+            if (_reading is not null && !_readPaused) due = Math.Min(due, _lastRead + settings.ClientContent);
+            if (_headSince >= 0) due = Math.Min(due, _headSince + settings.ClientHead);
+            if (IsIdle) due = Math.Min(due, _idleSince + settings.ClientIdle);
+            for (var exchange = _front; exchange is not null; exchange = exchange.Next) due = Math.Min(due, exchange.Due);
+        }
+        if (due != long.MaxValue && (!_timer.IsSet || due < _timer.Due)) _state.Loop.SetTimer(_timer, due);
+    }
+
+    private void End()
+    {
+        _stage = Stage.Ended;
+        while (_front is not null) RemoveFront();
+        _reading = null;
+        _received.Clear(_state.Memory);
+        _sendQueue.Clear(_state.Memory);
+        _state.ToClient.Clear();
+        _state.Loop.ClearTimer(_timer);
+        _state.Remove(this);
+    }
+}

@@ -1,0 +1,224 @@
+using Cmi.Forwarding;
+using Cmi.Http1;
+using Cmi.Servers;
+
+namespace Cmi.Engine;
+
+// From the ticket to the connection, and what follows when an attempt fails.
+internal sealed partial class Exchange
+{
+    private long _enqueuedAt, _queueDeadline, _deadline;            // of the whole exchange: a retry keeps them
+    private long _phaseDeadline;
+    private int _attempt;
+    private ServerSet _avoid;
+    private int _lastStatus;                                        // what the last failed attempt would have answered
+    private bool _staleForgiven;
+    private bool _freshOnly;
+
+    private JobGrant _grant;
+    private bool _granted;
+    private ServerLease _lease;
+    private bool _reused;
+    private CancellationTokenSource? _cancel;                       // made only when a plug-in does not answer at once
+    private int _generation;                                        // answers to an earlier attempt are given back
+
+    private CancellationToken Cancelled => (_cancel ??= new()).Token;
+
+    private void ResetAttempts()
+    {
+        _enqueuedAt = -1;
+        _attempt = 1;
+        _avoid = default;
+        _lastStatus = 0;
+        _staleForgiven = _freshOnly = false;
+        _replyLeaves = _contentReleased = false;
+        ResetTransfer();
+    }
+
+    /// <summary>Step 5: the ticket asks the queue; a grant names the server.</summary>
+    private void Acquire()
+    {
+        var now = _state.Loop.Now;
+        if (_enqueuedAt < 0) (_enqueuedAt, _queueDeadline, _deadline) = (now, now + _state.Settings.Queue, now + _state.Settings.Exchange);
+        _phase = Phase.Queued;
+        var group = _state.Engine.Group;
+        var ticket = new JobTicket(Id, group.Name, _session.FairKey, AffinityKey: 0, Priority: 0, _enqueuedAt, _queueDeadline, Request.Length, _attempt, _avoid);
+        try
+        {
+            if (_state.Engine.Queue.TryAcquire(ticket, out _grant))
+            {
+                _granted = true;
+                return;
+            }
+            var waiting = _state.Engine.Queue.AcquireAsync(ticket, Cancelled);
+            if (waiting.IsCompletedSuccessfully) TakeGrant(waiting.Result);
+            else _ = AwaitGrantAsync(waiting, _generation);
+        }
+        catch (Exception e)
+        {
+            _state.Engine.Logger.JobQueueFailed(e);
+            TakeGrant(null);
+        }
+    }
+
+    private async Task AwaitGrantAsync(ValueTask<JobGrant?> waiting, int generation)
+    {
+        JobGrant? grant = null;
+        try
+        {
+            grant = await waiting;
+        }
+        catch (OperationCanceledException)
+        {
+            // As good as a refusal: the ticket was withdrawn.
+        }
+        catch (Exception e)
+        {
+            _state.Engine.Logger.JobQueueFailed(e);
+        }
+        if (generation == _generation) TakeGrant(grant);
+        else if (grant is { } crossed) CompleteGrant(crossed, GrantOutcome.Unused);
+    }
+
+    private void TakeGrant(JobGrant? grant)
+    {
+        if (grant is { } given)
+        {
+            (_grant, _granted) = (given, true);
+            Wake();
+        }
+        else
+        {
+            Decide(_lastStatus != 0 ? _lastStatus : 503, "Too many requests wait for a server.");
+        }
+    }
+
+    /// <summary>Step 6: a pooled connection is taken, or a new one dialled.</summary>
+    private void Connect()
+    {
+        _phase = Phase.Connecting;
+        _phaseDeadline = _state.Loop.Now + _state.Settings.ServerConnect;
+        _reused = !_freshOnly && _state.Pool.TryTake(_grant.Server, out _lease);
+        if (_reused) return;
+        var dialled = _state.Pool.DialAsync(_grant.Server, Cancelled);
+        if (dialled.IsCompletedSuccessfully) _lease = dialled.Result;
+        else _ = AwaitDialAsync(dialled, _generation);
+    }
+
+    private async Task AwaitDialAsync(ValueTask<ServerLease> dialled, int generation)
+    {
+        try
+        {
+            var lease = await dialled;
+            if (generation != _generation)
+            {
+                lease.Close();
+                return;
+            }
+            _lease = lease;
+            Wake();
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            if (generation == _generation) AttemptFailed(502, e.Message);
+        }
+    }
+
+    /// <summary>An attempt came to nothing: another follows if that is safe and allowed, else the client is told.</summary>
+    /// <param name="status">What the client is told if no attempt follows.</param>
+    /// <param name="reason">Why, for logs.</param>
+    private void AttemptFailed(int status, string reason)
+    {
+        var server = _grant.Server;
+        var now = _state.Loop.Now;
+        // A pooled connection that was closed as the request was written says nothing about the server: once, that is not counted as an attempt (RFC 9112 §9.3.1).
+        var stale = _reused && _receivedBytes == 0 && status == 502 && !_staleForgiven;
+        var safe = RetryRule.IsSafe(Method, _sentBytes > 0, _replyLeaves, !_contentReleased);
+        DropServer(reason, GrantOutcome.ServerFailed);
+        LeaveStarved();
+        if (_replyLeaves)
+        {
+            _state.Engine.Logger.ReplyCut(server, reason);
+            _state.Counters.RepliesCut++;
+            Reply.Fail(reason);
+            _phase = Phase.Done;
+            Wake();
+            return;
+        }
+        _state.Engine.Logger.AttemptFailed(_attempt, server, reason);
+        _lastStatus = status;
+        if (!safe || now >= _deadline || (!stale && _attempt >= _state.Settings.Attempts))
+        {
+            Decide(status, status == 504 ? "No server answered in time." : "No server gave a whole reply.");
+            return;
+        }
+        if (stale)
+        {
+            _staleForgiven = true;
+        }
+        else
+        {
+            _attempt++;
+            _avoid = _avoid.With(server);
+        }
+        _freshOnly = true;
+        _state.Counters.Retries++;
+        Reply.Reset();
+        ReplyHead.Reset();
+        ResetTransfer();
+        _phase = Phase.Waiting;
+        Wake();
+    }
+
+    /// <summary>A reply of our own.</summary>
+    private void Decide(int status, string text)
+    {
+        DropServer("its reply is not wanted any more", GrantOutcome.Unused);
+        LeaveStarved();
+        if (_replyLeaves)
+        {
+            Reply.Fail(text);
+        }
+        else
+        {
+            Reply.Reset();
+            Reply.SetWhole(default);
+            ReplyHead.Reset();
+            (_own, _ownText) = (status, text);
+            _state.Counters.OwnReplies++;
+        }
+        _phase = Phase.Done;
+        Wake();
+    }
+
+    /// <summary>Lets go of the server, whatever was asked of it.</summary>
+    private void DropServer(string reason, GrantOutcome outcome)
+    {
+        _generation++;
+        if (_cancel is { } cancel)
+        {
+            _cancel = null;
+            cancel.Cancel();
+            cancel.Dispose();
+        }
+        if (!_lease.IsNone) _lease.Close(reason);
+        _lease = default;
+        _sendQueue.Clear(_state.Memory);
+        _received.Clear(_state.Memory);
+        if (!_granted) return;
+        _granted = false;
+        CompleteGrant(_grant, outcome);
+    }
+
+    private void CompleteGrant(JobGrant grant, GrantOutcome outcome)
+    {
+        try
+        {
+            _state.Engine.Queue.Complete(grant, outcome);
+        }
+        catch (Exception e)
+        {
+            _state.Engine.Logger.JobQueueFailed(e);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+using Cmi.Forwarding;
+using Cmi.Http1;
+using Cmi.Loops;
+
+namespace Cmi.Engine;
+
+// When and how the reply leaves, and what happens when the store has no room for it.
+internal sealed partial class Exchange
+{
+    private bool _replyLeaves;                                      // from here on there is no other attempt
+    private MessageSender _leaving;
+
+    /// <summary>Whether a byte of the reply has left, or is about to.</summary>
+    public bool IsLeaving => _replyLeaves;
+
+    /// <summary>Whether its reply is whole and lies in the loop's scratch, which is valid until its next use.</summary>
+    public bool HoldsScratch => Reply is { State: BufferState.Whole, IsStored: false, Length: > 0 };
+
+    /// <summary>Whether the first byte of the reply may leave: the commit point is reached.</summary>
+    public bool MayLeave => _phase == Phase.Done || (_phase == Phase.Content && CommitRule.MayLeaveUnfinished(_isStream ? CommitMode.Stream : _state.Settings.ReplyCommit,
+        Reply.Length, _state.Settings.ReplyHoldBytes, _state.Loop.Now - _headAt, _state.Settings.ReplyHoldTime, _isStarved));
+
+    /// <summary>Whether a failure of this reply can only be shown by a reset, since its end is the end of the connection.</summary>
+    public bool EndsWithConnection => _leaving.Framing.Kind == FramingKind.UntilClose;
+
+    private long HoldEnds
+    {
+        get
+        {
+            if (_state.Settings.ReplyCommit != CommitMode.UpTo || _isStream) return long.MaxValue;
+            var ends = _headAt + _state.Settings.ReplyHoldTime;
+            return ends > _state.Loop.Now ? ends : long.MaxValue;   // passed: it acts when the reply's turn comes
+        }
+    }
+
+    /// <summary>Step 9: the reply is framed for this client; nothing of it is tried again after this.</summary>
+    /// <param name="mayPersist">Whether the session could keep its connection.</param>
+    /// <returns>Whether the connection is kept after this reply.</returns>
+    public bool StartLeaving(bool mayPersist)
+    {
+        var persistent = mayPersist && _wantsPersistence && IsRequestWhole;
+        if (_own != 0)
+        {
+            ResponseHeadWriter.WriteOwn(ReplyHead, _own, _ownText, Method, persistent, ClientMinorVersion, _state.Date, _own == 503 ? EngineSettings.RetryAfterSeconds : 0);
+            _leaving = new(new(FramingKind.None));
+        }
+        else
+        {
+            var framing = MessageFraming.ToClient(_replyFraming, Reply.State == BufferState.Whole ? Reply.Length : null, Method, _status, ClientMinorVersion);
+            persistent &= framing.Kind != FramingKind.UntilClose;
+            ResponseHeadWriter.WriteEnd(ReplyHead, framing, persistent, ClientMinorVersion);
+            _leaving = new(framing);
+        }
+        _replyLeaves = true;
+        _contentKept = false;
+        LeaveStarved();
+        return persistent;
+    }
+
+    /// <summary>Sends of the reply what goes; what has left is freed, and makes room for what is to come.</summary>
+    public SendStatus SendReply(IConnection client, ref SendQueue queue, ref long sentBytes)
+    {
+        var before = _leaving.ContentSent;
+        var status = _leaving.Send(client, ref queue, _state.ToClient, _state.Memory, ReplyHead.Written, Reply, ref sentBytes);
+        if (_leaving.ContentSent != before)
+        {
+            Reply.Release(_leaving.ContentSent);
+            if (_isStarved) Wake();
+        }
+        return status;
+    }
+
+    /// <summary>Keeps a reply that lies in the loop's scratch beyond its next use.</summary>
+    public void KeepReply()
+    {
+        if (_phase != Phase.Done || Reply.TryStore()) return;
+        if (_replyLeaves) Reply.Fail("the buffer store is full");
+        else DecideFull();
+    }
+
+    /// <summary>Whether the store has room for as much as one receive may bring.</summary>
+    private bool HasRoom()
+    {
+        var room = Reply.CheckRoom();
+        _isWaitPaused = room != RoomAnswer.Ok;
+        switch (room)
+        {
+            case RoomAnswer.Ok:
+                if (_isStarved)
+                {
+                    _isStarved = false;
+                    _phaseDeadline = _state.Loop.Now + _state.Settings.ServerContent;
+                    _state.Engine.Arbiter.FoundRoom(Id, _state.Loop.Now);
+                }
+                return true;
+            case RoomAnswer.Full:
+                // The server waits, and the client if it is its turn: then the reply flows through what room there is. Only replies that must be whole
+                // can wait for each other for ever.
+                _isStarved = true;
+                _state.Starved(_session);
+                if (!_replyLeaves && !_isStream && _state.Settings.ReplyCommit == CommitMode.Whole && _state.Engine.Arbiter.MustGiveWay(Id, _state.Loop.Now))
+                {
+                    _state.Engine.Logger.HeldReplyGaveWay();
+                    DecideFull();
+                }
+                return false;
+            case RoomAnswer.Failed:
+                AttemptFailed(503, "the buffer store failed");
+                return false;
+            default:
+                return false;
+        }
+    }
+
+    private void DecideFull() => Decide(503, "No room to hold the reply.");
+
+    private void LeaveStarved()
+    {
+        if (!_isStarved) return;
+        _isStarved = false;
+        _state.Engine.Arbiter.Left(Id);
+    }
+}

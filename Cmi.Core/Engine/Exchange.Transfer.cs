@@ -1,0 +1,305 @@
+using Cmi.Forwarding;
+using Cmi.Http1;
+using Cmi.Loops;
+using Cmi.Messages;
+
+namespace Cmi.Engine;
+
+// The bytes between us and the server.
+internal sealed partial class Exchange
+{
+    private const int HeadReceiveBytes = 16 * 1024;
+    private const int TurnBytes = 128 * 1024;                       // received for one exchange before others have their turn
+
+    private MessageSender _sender;
+    private SendQueue _sendQueue;
+    private long _sentBytes;
+    private bool _requestSent, _sendFailed, _contentReleased;
+
+    private LoopMemory.Held _received;                              // an incomplete head, or content for which there was no room
+    private long _receivedBytes;
+    private int _scanned, _interim;
+    private ContentDecoder _decoder;
+    private Framing _replyFraming;
+    private int _status;
+    private bool _serverKeeps, _isStream;
+    private long _headAt;
+    private bool _isStarved;
+    private bool _isWaitPaused;                                     // not the server is late but the client or a store
+
+    private void ResetTransfer()
+    {
+        _sentBytes = _receivedBytes = 0;
+        _requestSent = _sendFailed = _isWaitPaused = false;
+        _scanned = _interim = 0;
+    }
+
+    /// <summary>Step 7: the request goes out, written anew from its parsed form.</summary>
+    private void StartSending()
+    {
+        _phase = Phase.Head;
+        _phaseDeadline = _state.Loop.Now + _state.Settings.ServerHead;
+        var framing = MessageFraming.ToServer(_requestFraming, IsRequestWhole ? Request.Length : null);
+        RequestHead.Truncate(_requestHeadLength);
+        RequestWriter.WriteEnd(RequestHead, framing);
+        _sender = new(framing);
+        _lease.Connection.SetOwner(this);
+    }
+
+    private void Send()
+    {
+        if (_requestSent || _sendFailed) return;
+        var (connection, gather, before) = (_lease.Connection, _state.ToServer, _sentBytes);
+        var status = _sender.Send(connection, ref _sendQueue, gather, _state.Memory, RequestHead.Written, Request, ref _sentBytes);
+        if (gather.Length > 0 && status is not (SendStatus.Blocked or SendStatus.Failed))
+        {
+            var flushed = _sendQueue.Send(connection, _state.Memory, gather, default, ref _sentBytes, out _);
+            if (flushed != IoStatus.Done) status = flushed == IoStatus.WouldBlock ? SendStatus.Blocked : SendStatus.Failed;
+        }
+        gather.Clear();
+        var now = _state.Loop.Now;
+        if (_sentBytes != before && _phase == Phase.Head) _phaseDeadline = now + _state.Settings.ServerHead;
+        if (_phase == Phase.Head) _isWaitPaused = status == SendStatus.Waiting;
+        if (!IsRequestWhole) _deadline = now + _state.Settings.Exchange;                   // its time counts from the last of the request
+        if (!_contentKept && _sender.ContentSent > 0)
+        {
+            _contentReleased = true;
+            Request.Release(_sender.ContentSent);
+        }
+        switch (status)
+        {
+            case SendStatus.Done:
+                _requestSent = true;
+                break;
+            case SendStatus.Failed:
+                _sendFailed = true;                                 // not the end: the server may have answered before it closed (RFC 9112 §9.6)
+                break;
+            case SendStatus.Cut:
+                AttemptFailed(503, "the buffer store lost the request's content");
+                break;
+        }
+    }
+
+    private void Receive()
+    {
+        var until = _receivedBytes + TurnBytes;
+        while (_phase == Phase.Head ? ReceiveHead() : _phase == Phase.Content && ReceiveContent())
+        {
+            if (_receivedBytes < until) continue;
+            Wake();
+            return;
+        }
+    }
+
+    /// <summary>Step 8: the reply's head.</summary>
+    /// <returns>Whether there may be more to do at once.</returns>
+    private bool ReceiveHead()
+    {
+        var (connection, scratch, length) = (_lease.Connection, _state.Memory.Scratch, _received.Length);
+        if (!HasSomething(connection)) return false;
+        _received.Bytes.CopyTo(scratch);
+        var io = connection.TryReceive(scratch.AsSpan(length, HeadReceiveBytes), out var count);
+        if (io != IoStatus.Done)
+        {
+            if (io != IoStatus.WouldBlock) AttemptFailed(502, io == IoStatus.End ? "it closed the connection without a whole reply head" : "the connection broke before a whole reply head");
+            return false;
+        }
+        length += count;
+        _receivedBytes += count;
+        for (var start = 0; ;)
+        {
+            var status = ResponseReader.Read(scratch.AsMemory(start, length - start), ref _scanned, _state.Settings.ReplyHead, _state.ResponseHead, out var consumed, out var error);
+            if (status == ReadStatus.NeedMore)
+            {
+                _received.Set(_state.Memory, scratch.AsSpan(start, length - start));
+                return true;
+            }
+            if (status == ReadStatus.Done && _state.ResponseHead.Status < 200)
+            {
+                // RFC 9110 §15.2: a client must be able to parse interim responses; ours to the client are not tied to the server's.
+                if (_state.ResponseHead.Status == 101) (status, error) = (ReadStatus.Invalid, ProtocolError.UnaskedUpgrade);
+                else if (++_interim > _state.Settings.MaxInterimResponses) (status, error) = (ReadStatus.Invalid, ProtocolError.TooManyInterim);
+            }
+            if (status == ReadStatus.Invalid)
+            {
+                AttemptFailed(502, error.Explanation);
+                return false;
+            }
+            start += consumed;
+            if (_state.ResponseHead.Status < 200) continue;
+            _received.Clear(_state.Memory);
+            return TakeHead(_state.ResponseHead, start, length);
+        }
+    }
+
+    private bool TakeHead(ResponseHead head, int start, int end)
+    {
+        if (!MessageFraming.TryOfResponse(head, Method, out _replyFraming, out var error))
+        {
+            AttemptFailed(502, error.Explanation);
+            return false;
+        }
+        _status = head.Status;
+        _serverKeeps = MessageFraming.IsPersistent(head, _replyFraming);
+        _isStream = CommitRule.IsStream(head);
+        _decoder = new(_replyFraming);
+        ResponseHeadWriter.WriteHead(ReplyHead, head, _state.Date);
+        _headAt = _state.Loop.Now;
+        _phase = Phase.Content;
+        _phaseDeadline = _headAt + _state.Settings.ServerContent;
+        _isWaitPaused = false;
+        if (TryTakeDirect(start, end)) return false;
+        if (!Reply.TryOpen(_replyFraming.Kind == FramingKind.Length ? _replyFraming.Length : null))
+        {
+            DecideFull();
+            return false;
+        }
+        if (Reply.CheckRoom() == RoomAnswer.Ok) return TakeIn(_state.Memory.Scratch.AsSpan(start, end - start));
+        _received.Set(_state.Memory, _state.Memory.Scratch.AsSpan(start, end - start));
+        return true;
+    }
+
+    /// <summary>A small reply that is already there as a whole leaves from the loop's own memory; the store is not asked.</summary>
+    private bool TryTakeDirect(int start, int end)
+    {
+        var scratch = _state.Memory.Scratch;
+        var probe = _decoder;
+        if (!IsWholeIn(scratch.AsSpan(start, end - start), ref probe, out var bytes) || bytes > EngineSettings.MaxDirectBytes) return false;
+        if (bytes > 0 && _state.Settings.AlwaysStore) return false;
+        var (from, to) = (start, start);                            // content is moved together over the framing between its pieces
+        for (; ; )
+        {
+            var status = _decoder.Decode(scratch.AsSpan(from, end - from), out var consumed, out var at, out var count);
+            if (count > 0 && from + at != to) scratch.AsSpan(from + at, count).CopyTo(scratch.AsSpan(to));
+            to += count;
+            from += consumed;
+            if (status == DecodeStatus.End) break;
+        }
+        Reply.SetWhole(scratch.AsMemory(start, to - start));
+        _state.Counters.RepliesDirect++;
+        ReplyIsWhole(surplus: end - from);
+        return true;
+    }
+
+    private static bool IsWholeIn(ReadOnlySpan<byte> input, ref ContentDecoder decoder, out long bytes)
+    {
+        bytes = 0;
+        for (; ; )
+        {
+            var status = decoder.Decode(input, out var consumed, out _, out var count);
+            bytes += count;
+            input = input[consumed..];
+            if (status != DecodeStatus.Content) return status == DecodeStatus.End;
+        }
+    }
+
+    /// <summary>Step 8: the reply's content, at the server's full speed, as far as the store has room.</summary>
+    /// <returns>Whether there may be more to do at once.</returns>
+    private bool ReceiveContent()
+    {
+        if (!HasRoom()) return false;
+        var (connection, scratch) = (_lease.Connection, _state.Memory.Scratch);
+        if (!_received.IsEmpty)
+        {
+            var kept = _received.Length;
+            _received.Bytes.CopyTo(scratch);
+            _received.Clear(_state.Memory);
+            return TakeIn(scratch.AsSpan(0, kept));
+        }
+        if (!HasSomething(connection)) return false;
+        // Large content goes straight into the store. The last piece takes the way over scratch, with more asked for than is expected, which shows bytes
+        // that nobody asked for and saves a second receive.
+        var direct = _replyFraming.Kind == FramingKind.UntilClose || (_replyFraming.Kind == FramingKind.Length && _decoder.Remaining > HeadReceiveBytes);
+        var into = scratch.AsSpan(0, LoopMemory.MaxReceiveBytes);
+        if (direct)
+        {
+            into = Reply.GetMemory(HeadReceiveBytes).Span;
+            if (_replyFraming.Kind == FramingKind.Length && into.Length > _decoder.Remaining) into = into[..(int)_decoder.Remaining];
+            if (into.IsEmpty)
+            {
+                AttemptFailed(503, "the buffer store failed");
+                return false;
+            }
+        }
+        var io = connection.TryReceive(into, out var count);
+        if (io != IoStatus.Done)
+        {
+            if (direct) Reply.Advance(0);
+            if (io == IoStatus.End && _replyFraming.Kind == FramingKind.UntilClose && _state.Settings.TrustFin)
+            {
+                Reply.Complete();                                   // RFC 9112 §6.3 rule 8 and §8: the close is the end
+                ReplyIsWhole(surplus: 0);
+            }
+            else if (io == IoStatus.End)
+            {
+                AttemptFailed(502, _replyFraming.Kind == FramingKind.UntilClose ? "its reply ends with the connection, which is not trusted" : "it closed the connection before the reply was whole");
+            }
+            else if (io == IoStatus.Failed)
+            {
+                AttemptFailed(502, "the connection broke before the reply was whole");
+            }
+            return false;
+        }
+        _receivedBytes += count;
+        _phaseDeadline = _state.Loop.Now + _state.Settings.ServerContent;
+        if (!direct) return TakeIn(into[..count]);
+        Reply.Advance(count);
+        if (_replyFraming.Kind == FramingKind.Length) _decoder.Skip(count);
+        return _decoder.Remaining != 0 || TakeIn(default);
+    }
+
+    /// <summary>Takes the framing off and appends; there is room for it.</summary>
+    private bool TakeIn(ReadOnlySpan<byte> input)
+    {
+        for (; ; )
+        {
+            var status = _decoder.Decode(input, out var consumed, out var at, out var count);
+            if (count > 0 && !Reply.Append(input.Slice(at, count)))
+            {
+                AttemptFailed(503, "the buffer store failed");
+                return false;
+            }
+            input = input[consumed..];
+            switch (status)
+            {
+                case DecodeStatus.NeedMore:
+                    return true;
+                case DecodeStatus.Invalid:
+                    AttemptFailed(502, _decoder.Error.Explanation);
+                    return false;
+                case DecodeStatus.End:
+                    Reply.Complete();
+                    if (Reply.State == BufferState.Whole) ReplyIsWhole(input.Length);
+                    else AttemptFailed(503, "the buffer store failed");
+                    return false;
+            }
+        }
+    }
+
+    /// <summary>The reply is proven whole: the server is free, and its connection too if it has earned reuse.</summary>
+    /// <param name="surplus">Bytes that came behind the reply.</param>
+    private void ReplyIsWhole(int surplus)
+    {
+        var clean = _requestSent && !_sendQueue.IsBlocked && surplus == 0 && _serverKeeps && IsQuiet(_lease.Connection);
+        if (clean) _lease.Reuse();
+        else _lease.Close();
+        _lease = default;
+        if (Reply.IsStored) _state.Counters.RepliesStored++;
+        LeaveStarved();
+        _granted = false;
+        DropServer("", GrantOutcome.Done);
+        CompleteGrant(_grant, GrantOutcome.Done);
+        _phase = Phase.Done;
+        if (IsRequestWhole) Request.Reset();
+    }
+
+    // RFC 9112 §9.2: whatever came unasked would be taken for the next reply.
+    private static bool IsQuiet(IConnection connection)
+    {
+        Span<byte> unasked = stackalloc byte[1];
+        return (connection.Ready & (Readiness.PeerEnded | Readiness.Failed)) == 0
+            && ((connection.Ready & Readiness.Receivable) == 0 || connection.TryReceive(unasked, out _) == IoStatus.WouldBlock);
+    }
+
+    private static bool HasSomething(IConnection connection) => (connection.Ready & (Readiness.Receivable | Readiness.PeerEnded | Readiness.Failed)) != 0;
+}

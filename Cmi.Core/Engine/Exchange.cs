@@ -1,0 +1,277 @@
+using System.Diagnostics;
+using Cmi.Forwarding;
+using Cmi.Http1;
+using Cmi.Loops;
+using Cmi.Messages;
+using Cmi.Servers;
+
+namespace Cmi.Engine;
+
+/// <summary>
+/// One request and its reply, from the head that arrived to the last byte that left. A synchronous state machine: whatever it waits for sets something and
+/// wakes the session, which calls <see cref="Advance"/>.
+/// <code>
+/// Receiving ─▶ Waiting ─▶ Queued ─▶ Connecting ─▶ Head ─▶ Content ─▶ Done
+///                 ▲          │           │          │        │        ▲
+///                 └──────────┴── another attempt ───┴────────┘        └── from anywhere: a reply of our own
+/// </code>
+/// Reused: <see cref="Begin"/> to <see cref="End"/> is one life. <para>Threading: its loop.</para>
+/// </summary>
+internal sealed partial class Exchange : IConnectionOwner
+{
+    private enum Phase : byte
+    {
+        /// <summary>The request's content arrives and is held.</summary>
+        Receiving,
+
+        /// <summary>Waits for those before it in the ring that it must not overtake.</summary>
+        Waiting,
+
+        /// <summary>Waits for a grant.</summary>
+        Queued,
+
+        /// <summary>Waits for a connection to the server.</summary>
+        Connecting,
+
+        /// <summary>The request goes out, the reply's head is awaited.</summary>
+        Head,
+
+        /// <summary>The reply's content is taken in.</summary>
+        Content,
+
+        /// <summary>The reply is whole, or decided: no server is involved any more.</summary>
+        Done,
+    }
+
+    private readonly LoopState _state;
+    private ClientSession _session = null!;
+    private Phase _phase;
+    private int _requestHeadLength;
+    private Framing _requestFraming;
+    private bool _wantsPersistence;
+    private bool _contentKept;                                      // the request's content is there from its first byte
+    private long _startedAt;
+    private int _own;                                               // the status of a reply of our own; 0: a server's
+    private string _ownText = "";
+
+    public Exchange(LoopState state)
+    {
+        _state = state;
+        Request = new(state, Wake);
+        Reply = new(state, Wake);
+    }
+
+    /// <summary>The next of the same client connection.</summary>
+    public Exchange? Next { get; set; }
+
+    /// <summary>A number that no other exchange of this engine has; a later one is higher.</summary>
+    public long Id { get; private set; }
+
+    public Method Method { get; private set; }
+    public int ClientMinorVersion { get; private set; }
+
+    /// <summary>The request head as it goes to servers, without its framing, which is added for each attempt.</summary>
+    public HeadBuffer RequestHead { get; } = new();
+
+    /// <summary>The request's content.</summary>
+    public MessageContent Request { get; }
+
+    /// <summary>Whether the request's content has arrived whole.</summary>
+    public bool IsRequestWhole { get; private set; }
+
+    /// <summary>The reply head as it goes to the client, without its framing until it leaves.</summary>
+    public HeadBuffer ReplyHead { get; } = new();
+
+    /// <summary>The reply's content.</summary>
+    public MessageContent Reply { get; }
+
+    /// <summary>Bytes of the request in hand, head and content; kept by the session.</summary>
+    public long RequestBytes { get; set; }
+
+    /// <summary>Whether something happened that <see cref="Advance"/> must look at.</summary>
+    public bool IsWoken { get; private set; }
+
+    /// <summary>Whether it waits for its turn to ask for a server.</summary>
+    public bool IsWaiting => _phase == Phase.Waiting;
+
+    /// <summary>Whether the request's content is still held back from servers.</summary>
+    public bool IsHeldBack => _phase == Phase.Receiving;
+
+    /// <summary>Whether its reply is whole or decided: a barrier behind it opens.</summary>
+    public bool IsDecided => _phase == Phase.Done;
+
+    /// <summary>Whether it may run beside its neighbours (RFC 9112 §9.3.2: safe methods only).</summary>
+    public bool IsParallel => Method.IsSafe && _state.Settings.Distribute;
+
+    /// <summary>Whether the client waits for a 100 before it sends the content.</summary>
+    public bool AwaitsContinue { get; set; }
+
+    /// <summary>Begins a life with a request whose head has arrived.</summary>
+    public void Begin(ClientSession session, RequestHead head, Framing framing)
+    {
+        Adopt(session);
+        Method = head.Method;
+        ClientMinorVersion = head.MinorVersion;
+        _wantsPersistence = MessageFraming.IsPersistent(head);
+        _requestFraming = framing;
+        RequestWriter.WriteHead(RequestHead, head, session.PeerText, _state.Engine.Pseudonym);
+        _requestHeadLength = RequestHead.Length;
+        AwaitsContinue = head.MinorVersion >= 1 && head.Fields.Has(FieldName.Expect);
+        RequestBytes = _requestHeadLength;
+        if (framing.Kind == FramingKind.None || framing.Length == 0)
+        {
+            Request.SetWhole(default);
+            IsRequestWhole = true;
+            _phase = Phase.Waiting;
+        }
+        _state.Counters.Requests++;
+    }
+
+    /// <summary>Begins a life with a request that cannot be read: an answer of our own, after which the connection closes.</summary>
+    public void BeginRefused(ClientSession session, int status, string text)
+    {
+        Adopt(session);
+        Method = Method.Other;
+        ClientMinorVersion = 1;
+        Refuse(status, text);
+    }
+
+    /// <summary>Ends a life, whatever its state: all that it holds is freed.</summary>
+    public void End()
+    {
+        DropServer("its client has left", GrantOutcome.Unused);
+        LeaveStarved();
+        Request.Reset();
+        Reply.Reset();
+        RequestHead.Reset();
+        ReplyHead.Reset();
+        Next = null;
+        IsWoken = false;
+    }
+
+    /// <summary>Has this exchange looked at in the present run of the session.</summary>
+    public void MarkWoken() => IsWoken = true;
+
+    /// <summary>Has the session run, and look at this exchange.</summary>
+    public void Wake()
+    {
+        IsWoken = true;
+        _session.Wake();
+    }
+
+    void IConnectionOwner.OnReady(IConnection connection) => Wake();
+
+    /// <summary>Goes as far as it can without waiting.</summary>
+    /// <param name="mayStart">Whether those before it in the ring let it ask for a server.</param>
+    /// <returns>Whether anything changed that others of the session may wait for.</returns>
+    public bool Advance(bool mayStart)
+    {
+        Debug.Assert(_state.Loop.IsCurrent);
+        IsWoken = false;
+        var first = _phase;
+        var (sent, received) = (_sentBytes, _receivedBytes);
+        for (; ; )
+        {
+            var before = _phase;
+            switch (_phase)
+            {
+                case Phase.Receiving when MayBeSent():
+                    _phase = Phase.Waiting;
+                    break;
+                case Phase.Waiting when mayStart:
+                    Acquire();
+                    break;
+                case Phase.Queued when _granted:
+                    Connect();
+                    break;
+                case Phase.Connecting when !_lease.IsNone:
+                    StartSending();
+                    break;
+                case Phase.Head or Phase.Content:
+                    Send();
+                    if (_phase is Phase.Head or Phase.Content) Receive();
+                    break;
+            }
+            if (_phase == before || IsWoken) return _phase != first || _sentBytes != sent || _receivedBytes != received;
+        }
+    }
+
+    /// <summary>When <see cref="CheckDeadlines"/> should be called, in milliseconds of the loop.</summary>
+    public long Due => _phase switch
+    {
+        Phase.Receiving => _state.Settings.RequestCommit == CommitMode.UpTo ? _startedAt + _state.Settings.RequestHoldTime : long.MaxValue,
+        Phase.Queued => Math.Min(_queueDeadline, _deadline),
+        Phase.Connecting or Phase.Head => Math.Min(_isWaitPaused ? long.MaxValue : _phaseDeadline, _deadline),
+        Phase.Content => Math.Min(_replyLeaves ? long.MaxValue : Math.Min(_deadline, HoldEnds), _isWaitPaused ? long.MaxValue : _phaseDeadline),
+        _ => long.MaxValue,
+    };
+
+    /// <summary>Ends what has lasted too long.</summary>
+    public void CheckDeadlines(long now)
+    {
+        switch (_phase)
+        {
+            case Phase.Receiving when now >= Due:
+                Wake();
+                return;
+            case Phase.Queued when now >= Math.Min(_queueDeadline, _deadline):
+                if (_lastStatus != 0) Decide(_lastStatus, "No other server had a slot free in time.");
+                else Decide(503, "No server had a slot free in time.");
+                return;
+            case Phase.Connecting or Phase.Head or Phase.Content when !_replyLeaves && now >= _deadline:
+                AttemptFailed(504, "the exchange took too long");
+                return;
+            case Phase.Connecting when now >= _phaseDeadline:
+                AttemptFailed(504, "it did not accept a connection in time");
+                return;
+            case Phase.Head when !_isWaitPaused && now >= _phaseDeadline:
+                AttemptFailed(504, "it sent no reply head in time");
+                return;
+            case Phase.Content when !_isWaitPaused && now >= _phaseDeadline:
+                AttemptFailed(504, "it sent no further content in time");
+                return;
+        }
+    }
+
+    /// <summary>The request's content has arrived, and nothing is missing.</summary>
+    public void RequestArrived()
+    {
+        Request.Complete();
+        IsRequestWhole = true;
+        MarkWoken();
+    }
+
+    /// <summary>The request has arrived so far that it may go to a server although more is to come, or it is whole.</summary>
+    private bool MayBeSent() => IsRequestWhole || CommitRule.MayLeaveUnfinished(_state.Settings.RequestCommit, Request.Length, _state.Settings.RequestHoldBytes,
+        _state.Loop.Now - _startedAt, _state.Settings.RequestHoldTime, starved: !_contentKept);
+
+    /// <summary>The store has no room for more of the request: what a server has taken goes, and with it the chance of another attempt.</summary>
+    /// <returns>Whether that can help.</returns>
+    public bool GiveUpReplay()
+    {
+        if (_phase == Phase.Receiving && _state.Settings.RequestCommit == CommitMode.Whole) return false;
+        _contentKept = false;
+        Wake();
+        return true;
+    }
+
+    /// <summary>Answers in the server's place, after which the connection closes: the request cannot be read to its end.</summary>
+    public void Refuse(int status, string text)
+    {
+        _wantsPersistence = false;
+        Decide(status, text);
+    }
+
+    private void Adopt(ClientSession session)
+    {
+        _session = session;
+        Id = _state.Engine.NextExchangeId();
+        _startedAt = _state.Loop.Now;
+        _phase = Phase.Receiving;
+        _contentKept = true;
+        _own = 0;
+        RequestBytes = 0;
+        IsRequestWhole = AwaitsContinue = false;
+        ResetAttempts();
+    }
+}

@@ -1,0 +1,185 @@
+using System.Buffers.Text;
+using System.Diagnostics;
+using Cmi.Loops;
+using Cmi.Messages;
+using Cmi.Servers;
+
+namespace Cmi.Engine;
+
+/// <summary>
+/// All that the engine has on one loop: its sessions, spare exchanges, server connections and scratch. Sessions that have something to do are run together
+/// at the end of the loop's turn, so what became ready in one turn leaves in one send.
+/// <para>Threading: the loop, except where a member says otherwise.</para>
+/// </summary>
+internal sealed class LoopState
+{
+    private const int MaxSpareExchanges = 1024;
+    private const long StarvedPollMs = 20;
+
+    private readonly Stack<Exchange> _spare = new();
+    private readonly HashSet<ClientSession> _sessions = [];
+    private readonly byte[] _date = new byte[29];
+    private readonly LoopTimer _starvedPoll;
+    private Queue<ClientSession> _woken = new(), _running = new();
+    private bool _runPosted;
+    private long _dateUntil = long.MinValue;
+    private HashSet<ClientSession> _starved = [], _starvedBefore = [];
+
+    public LoopState(CmiEngine engine, ILoop loop, EngineSettings settings, Func<ServerAddress, ConnectionSlots> slots, Action<ServerAddress> reclaim)
+    {
+        (Engine, Loop, Settings) = (engine, loop, settings);
+        var heads = Math.Max(settings.RequestHead.MaxBytes, settings.ReplyHead.MaxBytes);
+        Memory = new(heads + LoopMemory.MaxReceiveBytes + Gather.Capacity);
+        Pool = new(loop, engine.Connections, slots, reclaim, settings.MaxIdleServerConnections, settings.ServerIdle);
+        _starvedPoll = new(static state => ((LoopState)state!).WakeStarved(), this);
+    }
+
+    public CmiEngine Engine { get; }
+    public ILoop Loop { get; }
+    public EngineSettings Settings { get; }
+    public ServerPool Pool { get; }
+    public LoopMemory Memory { get; }
+    public IBufferStore Store => Engine.Buffers;
+    public Gather ToClient { get; } = new();
+    public Gather ToServer { get; } = new();
+    public RequestHead RequestHead { get; } = new();
+    public ResponseHead ResponseHead { get; } = new();
+    public EngineCounters Counters { get; } = new();
+    public IReadOnlyCollection<ClientSession> Sessions => _sessions;
+
+    /// <summary>The present second as the Date field says it (RFC 9110 §5.6.7).</summary>
+    public ReadOnlySpan<byte> Date
+    {
+        get
+        {
+            if (Loop.Now >= _dateUntil)
+            {
+                var now = Loop.Time.GetUtcNow();
+                var written = Utf8Formatter.TryFormat(now, _date, out _, new('R'));
+                Debug.Assert(written);
+                _dateUntil = Loop.Now + 1000 - now.Millisecond;
+            }
+            return _date;
+        }
+    }
+
+    /// <summary>Takes over a client that was accepted.</summary>
+    public void Accept(IConnection connection)
+    {
+        if (Engine.IsDraining)
+        {
+            connection.Close();
+            return;
+        }
+        var session = new ClientSession(this, connection);
+        _sessions.Add(session);
+        Engine.ClientCameOrLeft(1);
+        session.Start();
+    }
+
+    /// <summary>Forgets a session that has ended.</summary>
+    public void Remove(ClientSession session)
+    {
+        if (!_sessions.Remove(session)) return;
+        _starved.Remove(session);
+        Engine.ClientCameOrLeft(-1);
+    }
+
+    /// <summary>Has a session run at the end of this turn. A session says this once until it has run.</summary>
+    public void Wake(ClientSession session)
+    {
+        Debug.Assert(Loop.IsCurrent);
+        _woken.Enqueue(session);
+        if (_runPosted) return;
+        _runPosted = true;
+        Loop.Post(static state => ((LoopState)state!).RunWoken(), this);
+    }
+
+    /// <summary>Has a session run again soon, since a store had no room for it.</summary>
+    public void Starved(ClientSession session)
+    {
+        _starved.Add(session);
+        if (!_starvedPoll.IsSet) Loop.SetTimer(_starvedPoll, Loop.Now + StarvedPollMs);
+    }
+
+    public Exchange Rent() => _spare.TryPop(out var exchange) ? exchange : new(this);
+
+    public void Return(Exchange exchange)
+    {
+        if (_spare.Count < MaxSpareExchanges) _spare.Push(exchange);
+    }
+
+    /// <summary>Disposes of a buffer; a store may take its time.</summary>
+    public void Dispose(IBuffer buffer)
+    {
+        try
+        {
+            var disposed = buffer.DisposeAsync();
+            if (!disposed.IsCompletedSuccessfully) _ = AwaitDisposedAsync(disposed);
+        }
+        catch (Exception e)
+        {
+            Engine.Logger.BufferStoreFailed(e);
+        }
+    }
+
+    /// <summary>Has every session finish what it has begun.</summary>
+    public void Drain()
+    {
+        Pool.Shut();
+        foreach (var session in _sessions.ToArray()) session.Drain();
+    }
+
+    /// <summary>Cuts every session.</summary>
+    public int Cut()
+    {
+        var sessions = _sessions.ToArray();
+        foreach (var session in sessions) session.Cut("the engine stops");
+        Loop.ClearTimer(_starvedPoll);
+        return sessions.Length;
+    }
+
+    private async Task AwaitDisposedAsync(ValueTask disposed)
+    {
+        try
+        {
+            await disposed;
+        }
+        catch (Exception e)
+        {
+            Engine.Logger.BufferStoreFailed(e);
+        }
+    }
+
+    private void RunWoken()
+    {
+        // Those that are woken meanwhile run in the next turn, behind its I/O events: nobody starves the others.
+        _runPosted = false;
+        (_woken, _running) = (_running, _woken);
+        while (_running.TryDequeue(out var session))
+        {
+            try
+            {
+                session.Run();
+            }
+            catch (Exception e)
+            {
+                Engine.Logger.SessionFailed(e);
+                session.Cut("a fault of the engine");
+            }
+        }
+    }
+
+    private void WakeStarved()
+    {
+        (_starved, _starvedBefore) = (_starvedBefore, _starved);
+        foreach (var session in _starvedBefore) session.WakeAll();
+        _starvedBefore.Clear();
+    }
+}
+
+/// <summary>What one loop has counted. Written by the loop, read by any thread.</summary>
+internal sealed class EngineCounters
+{
+    public long Requests, RepliesDirect, RepliesStored, OwnReplies, Retries, RepliesCut;
+}

@@ -1,0 +1,45 @@
+namespace Cmi.Servers;
+
+/// <summary>
+/// A connection to a server with its place in the pool: one object for the whole life of the connection. While idle it is the connection's owner and hears its
+/// end or unasked bytes without probing.
+/// <para>Threading: the loop of the pool.</para>
+/// </summary>
+internal sealed class ServerConnection(ServerPool pool, ServerAddress server, IConnection connection) : IConnectionOwner
+{
+    internal ServerConnection? Newer, Older;                        // neighbours among the idle ones of its server
+    internal bool IsIdle;
+    internal long IdleSince;
+    internal int Generation;
+
+    public ServerAddress Server => server;
+    public IConnection Connection => connection;
+
+    void IConnectionOwner.OnReady(IConnection ready)
+    {
+        // Idle, it can only have to say that it ended, broke, or brought bytes that nobody asked for (RFC 9112 §9.2): none is a reason to keep it.
+        if ((ready.Ready & (Readiness.Receivable | Readiness.PeerEnded | Readiness.Failed)) != 0) pool.DropIdle(this);
+    }
+}
+
+/// <summary>The use of a server connection for one attempt; giving it back twice harms nobody.</summary>
+internal readonly struct ServerLease(ServerPool pool, ServerConnection connection)
+{
+    private readonly int _generation = connection.Generation;
+
+    public bool IsNone => connection is null;
+    public IConnection Connection => connection.Connection;
+
+    /// <summary>Gives back a connection that a whole, clean exchange has earned reuse.</summary>
+    public void Reuse()
+    {
+        if (connection.Generation == _generation) pool.Return(connection);
+    }
+
+    /// <summary>Closes the connection.</summary>
+    /// <param name="abort">Why it is reset; <see langword="null"/>: a clean close.</param>
+    public void Close(string? abort = null)
+    {
+        if (connection.Generation == _generation) pool.Close(connection, abort);
+    }
+}

@@ -1,0 +1,139 @@
+using System.Diagnostics;
+
+namespace Cmi.Servers;
+
+/// <summary>
+/// The idle connections of one loop to its servers, reused last in, first out (the warmest first; the rest can age out), bounded per server, dropped when
+/// they end, break, bring unasked bytes, or grow old. Also dials, within <see cref="ConnectionSlots"/>.
+/// <para>Threading: the loop that owns it.</para>
+/// </summary>
+/// <param name="loop">The loop.</param>
+/// <param name="connections">The transport.</param>
+/// <param name="slots">The bound of each server, shared by all loops.</param>
+/// <param name="reclaim">Asks the pools of all loops to close an idle connection to a server.</param>
+/// <param name="maxIdle">Idle connections to one server; 0: none are kept.</param>
+/// <param name="idleMs">How long one stays idle.</param>
+internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Func<ServerAddress, ConnectionSlots> slots, Action<ServerAddress> reclaim, int maxIdle, long idleMs)
+{
+    private readonly Dictionary<ServerAddress, IdleList> _idle = [];
+    private LoopTimer? _timer;
+    private bool _closed;
+
+    private sealed class IdleList
+    {
+        public ServerConnection? Newest, Oldest;
+        public int Count;
+    }
+
+    /// <summary>Idle connections, over all servers.</summary>
+    public int IdleCount { get; private set; }
+
+    /// <summary>Takes the idle connection that was used last.</summary>
+    public bool TryTake(ServerAddress server, out ServerLease lease)
+    {
+        Debug.Assert(loop.IsCurrent);
+        lease = default;
+        if (!_idle.TryGetValue(server, out var list) || list.Newest is not { } connection) return false;
+        Unlink(list, connection);
+        lease = new(this, connection);
+        return true;
+    }
+
+    /// <summary>Dials a server.</summary>
+    /// <exception cref="IOException">It cannot be reached.</exception>
+    public async ValueTask<ServerLease> DialAsync(ServerAddress server, CancellationToken cancellationToken)
+    {
+        var slot = slots(server);
+        await slot.AcquireAsync(() => reclaim(server), cancellationToken);
+        IConnection connection;
+        try
+        {
+            connection = await connections.ConnectAsync(server, loop, cancellationToken);
+        }
+        catch
+        {
+            slot.Release();
+            throw;
+        }
+        return new(this, new ServerConnection(this, server, connection));
+    }
+
+    /// <summary>Closes the idle connection that is least likely to be used again, if someone waits for its slot.</summary>
+    public void Reclaim(ServerAddress server)
+    {
+        if (_idle.TryGetValue(server, out var list) && list.Oldest is { } oldest && slots(server).IsWanted) DropIdle(oldest);
+    }
+
+    /// <summary>Closes all idle connections, and from now on every one that comes back.</summary>
+    public void Shut()
+    {
+        _closed = true;
+        foreach (var list in _idle.Values)
+        {
+            while (list.Oldest is { } oldest) DropIdle(oldest);
+        }
+        if (_timer is not null) loop.ClearTimer(_timer);
+    }
+
+    internal void Return(ServerConnection connection)
+    {
+        Debug.Assert(loop.IsCurrent);
+        if (!_idle.TryGetValue(connection.Server, out var list)) _idle.Add(connection.Server, list = new());
+        if (_closed || list.Count >= maxIdle || slots(connection.Server).IsWanted)
+        {
+            Close(connection, null);
+            return;
+        }
+        connection.Generation++;
+        connection.IsIdle = true;
+        connection.IdleSince = loop.Now;
+        connection.Older = list.Newest;
+        if (list.Newest is { } newest) newest.Newer = connection;
+        list.Newest = connection;
+        list.Oldest ??= connection;
+        list.Count++;
+        IdleCount++;
+        connection.Connection.SetOwner(connection);
+        _timer ??= new(static pool => ((ServerPool)pool!).Expire(), this);
+        if (!_timer.IsSet) loop.SetTimer(_timer, loop.Now + idleMs);
+    }
+
+    internal void DropIdle(ServerConnection connection)
+    {
+        if (!connection.IsIdle) return;
+        Unlink(_idle[connection.Server], connection);
+        Close(connection, null);
+    }
+
+    internal void Close(ServerConnection connection, string? abort)
+    {
+        connection.Generation++;
+        if (abort is null) connection.Connection.Close();
+        else connection.Connection.Abort(abort);
+        slots(connection.Server).Release();
+    }
+
+    private void Unlink(IdleList list, ServerConnection connection)
+    {
+        if (connection.Newer is { } newer) newer.Older = connection.Older;
+        else list.Newest = connection.Older;
+        if (connection.Older is { } older) older.Newer = connection.Newer;
+        else list.Oldest = connection.Newer;
+        connection.Newer = connection.Older = null;
+        connection.IsIdle = false;
+        list.Count--;
+        IdleCount--;
+        if (IdleCount == 0 && _timer is not null) loop.ClearTimer(_timer);
+    }
+
+    private void Expire()
+    {
+        var next = long.MaxValue;
+        foreach (var list in _idle.Values)
+        {
+            while (list.Oldest is { } oldest && oldest.IdleSince + idleMs <= loop.Now) DropIdle(oldest);
+            if (list.Oldest is { } left) next = Math.Min(next, left.IdleSince + idleMs);
+        }
+        if (next != long.MaxValue) loop.SetTimer(_timer!, next);
+    }
+}

@@ -1,0 +1,37 @@
+using Microsoft.Extensions.Logging;
+
+namespace Cmi;
+
+/// <summary>What the engine logs; ids 2000 to 2099.</summary>
+internal static partial class EngineLog
+{
+    [LoggerMessage(2000, LogLevel.Information, "Listening on {Endpoint}.")]
+    public static partial void Listening(this ILogger logger, ListenAddress endpoint);
+
+    [LoggerMessage(2001, LogLevel.Information, "Draining: no client is accepted any more; {Connections} client connections are open.")]
+    public static partial void Draining(this ILogger logger, int connections);
+
+    [LoggerMessage(2002, LogLevel.Warning, "The drain ended with {Connections} client connections cut.")]
+    public static partial void DrainCut(this ILogger logger, int connections);
+
+    [LoggerMessage(2010, LogLevel.Warning, "Attempt {Attempt} at server {Server} failed: {Reason}.")]
+    public static partial void AttemptFailed(this ILogger logger, int attempt, ServerAddress server, string reason);
+
+    [LoggerMessage(2011, LogLevel.Warning, "A reply of server {Server} was cut after it had begun to leave: {Reason}.")]
+    public static partial void ReplyCut(this ILogger logger, ServerAddress server, string reason);
+
+    [LoggerMessage(2012, LogLevel.Debug, "A client connection ended early: {Reason}.")]
+    public static partial void ClientCut(this ILogger logger, string reason);
+
+    [LoggerMessage(2020, LogLevel.Error, "The buffer store failed.")]
+    public static partial void BufferStoreFailed(this ILogger logger, Exception? exception);
+
+    [LoggerMessage(2021, LogLevel.Error, "The job queue failed.")]
+    public static partial void JobQueueFailed(this ILogger logger, Exception exception);
+
+    [LoggerMessage(2022, LogLevel.Error, "A session failed by a fault of the engine; its connection is cut.")]
+    public static partial void SessionFailed(this ILogger logger, Exception exception);
+
+    [LoggerMessage(2023, LogLevel.Warning, "The buffer store is full; the youngest reply that is held gives way.")]
+    public static partial void HeldReplyGaveWay(this ILogger logger);
+}
