@@ -8,15 +8,17 @@ namespace Cmi;
 /// <param name="state">What <paramref name="fire"/> is called with.</param>
 public sealed class LoopTimer(Action<object?> fire, object? state)
 {
+    // Written by the wheel only.
+    internal Loops.TimerWheel? Wheel;
     internal LoopTimer? Previous;
     internal LoopTimer? Next;
-    internal int Slot = -1;
+    internal int Slot;
 
-    /// <summary>When the timer is due, in the milliseconds of <see cref="ILoop.Now"/>; meaningful while <see cref="IsSet"/>.</summary>
+    /// <summary>When the timer is due, in the milliseconds of <see cref="ILoop.Now"/>; meaningful while <see cref="IsSet"/>. Never before the time of setting.</summary>
     public long Due { get; internal set; }
 
     /// <summary>Whether the timer waits to fire.</summary>
-    public bool IsSet => Slot >= 0;
+    public bool IsSet => Wheel is not null;
 
     internal void Fire() => fire(state);
 }

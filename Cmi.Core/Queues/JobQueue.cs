@@ -1,22 +1,149 @@
 namespace Cmi.Queues;
 
-/// <summary>stub</summary>
-/// <param name="group">Group.</param>
-/// <param name="capacity">The most tickets that wait.</param>
-public sealed class JobQueue(ServerGroup group, int capacity = JobQueue.DefaultCapacity) : IJobQueue
+/// <summary>
+/// The queue of one server group, in memory: limits that are exact over all loops, and one bounded line in order of asking. Priorities, fair keys and
+/// outcomes of grants are not heeded; grants do not lapse.
+/// <para>
+/// While nobody waits, a grant costs a few compare-and-swaps, no lock and no allocation. Those who wait stand in one lane per set of servers that they
+/// can use (nearly always one lane: a retry that avoids a server is in another); a free slot goes to whoever asked first among the heads of the lanes
+/// that can use it. So the order is exact, and the work per free slot grows with the number of lanes, never with the number of tickets.
+/// </para>
+/// <para>
+/// The group's selector is called on the thread that asks, or that gives a grant back; for tickets that wait, under the queue's lock: it must not call
+/// the queue.
+/// </para>
+/// <para>Threading: any thread.</para>
+/// </summary>
+public sealed partial class JobQueue : IJobQueue
 {
     /// <summary>The default of the most tickets that wait.</summary>
     public const int DefaultCapacity = 10_000;
+
+    private readonly ServerAddress[] _servers;
+    private readonly IServerSelector _selector;
+    private readonly int _limit;
+    private readonly int _capacity;
+    private readonly InFlightCounter[] _inFlight;
+    private readonly LeaseTable _leases = new();
+    private readonly Lane _unchoosy;
+    private readonly List<Lane> _lanes;
+    private readonly Lock _gate = new();
+    private long _asked;
+    private int _waiting;
+    private volatile bool _disposed;
+
+    /// <summary>Makes a queue; nothing is in flight.</summary>
+    /// <param name="group">The servers, their limit and their selector.</param>
+    /// <param name="capacity">The most tickets that wait; 0: none ever waits.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="capacity"/> is negative.</exception>
+    public JobQueue(ServerGroup group, int capacity = DefaultCapacity)
+    {
+        ArgumentNullException.ThrowIfNull(group);
+        ArgumentOutOfRangeException.ThrowIfNegative(capacity);
+        (_servers, _selector, _limit, _capacity) = ([.. group.Servers], group.Selector, group.MaxRequestsPerServer, capacity);
+        _inFlight = new InFlightCounter[_servers.Length];
+        _unchoosy = new(default, [.. Enumerable.Range(0, _servers.Length)]);
+        _lanes = [_unchoosy];
+    }
+
     /// <inheritdoc/>
-    public int Waiting => throw null!;
+    public int Waiting => Volatile.Read(ref _waiting);
+
+    /// <summary>The grants that are out for all servers; 0 when no request is in flight. While grants come and go it is the sum of momentary counts.</summary>
+    public int InFlightTotal
+    {
+        get
+        {
+            var total = 0;
+            for (var i = 0; i < _inFlight.Length; i++) total += _inFlight[i].Count;
+            return total;
+        }
+    }
+
+    /// <summary>The grants that are out for one server.</summary>
+    /// <param name="server">A server of the group.</param>
+    /// <returns>How many; never above the group's limit.</returns>
+    /// <exception cref="ArgumentException">The group has no such server.</exception>
+    public int InFlight(ServerAddress server)
+    {
+        var index = Array.IndexOf(_servers, server);
+        return index >= 0 ? _inFlight[index].Count : throw new ArgumentException($"The group has no server {server}.", nameof(server));
+    }
+
     /// <inheritdoc/>
-    public ValueTask<JobGrant?> AcquireAsync(JobTicket ticket, CancellationToken withdrawn) => throw null!;
+    /// <exception cref="InvalidOperationException">The group's selector chose what was not offered.</exception>
+    public bool TryAcquire(JobTicket ticket, out JobGrant grant)
+    {
+        if (Volatile.Read(ref _waiting) == 0 && !_disposed) return TryTake(ticket, out grant);
+        grant = default;
+        return false;
+    }
+
     /// <inheritdoc/>
-    public void Complete(JobGrant grant, GrantOutcome outcome) => throw null!;
+    /// <remarks>
+    /// Completes synchronously with a grant if one is there, and with <see langword="null"/> if the queue is full or disposed. If a withdrawal crosses a
+    /// grant, one of them wins: a grant that is returned is to be completed, and a slot is never lost. If the selector throws, so does this.
+    /// </remarks>
+    public ValueTask<JobGrant?> AcquireAsync(JobTicket ticket, CancellationToken withdrawn)
+    {
+        WaitingTicket waiter;
+        WaitingTicket? decided;
+        lock (_gate)
+        {
+            if (_disposed || withdrawn.IsCancellationRequested) return default;
+            if (_waiting == 0 && TryTake(ticket, out var grant)) return new(grant);
+            if (_waiting >= _capacity) return default;
+            var lane = LaneOf(ticket.Avoid);
+            waiter = new(this, ticket, lane, _asked++);
+            lane.Append(waiter);
+            // The race to mind: this raises _waiting and *then* tries (again); Complete lowers the count of the server and *then* reads _waiting. Both
+            // writes are full fences, so one of the two sees the other: a slot cannot be free while a ticket that could use it sleeps.
+            Interlocked.Increment(ref _waiting);
+            decided = Serve();
+        }
+        Tell(decided);
+        if (withdrawn.CanBeCanceled && !waiter.Task.IsCompleted) Register(waiter, withdrawn);
+        return new(waiter.Task);
+    }
+
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => throw null!;
+    /// <remarks>Grants of this queue do not lapse: it is always <see langword="true"/>.</remarks>
+    public ValueTask<bool> RenewAsync(JobGrant grant, CancellationToken cancellationToken) => new(true);
+
     /// <inheritdoc/>
-    public ValueTask<bool> RenewAsync(JobGrant grant, CancellationToken cancellationToken) => throw null!;
-    /// <inheritdoc/>
-    public bool TryAcquire(JobTicket ticket, out JobGrant grant) => throw null!;
+    /// <remarks>Works after disposal too. The outcome is not heeded.</remarks>
+    /// <exception cref="InvalidOperationException">The grant was completed before, or is not of this queue.</exception>
+    public void Complete(JobGrant grant, GrantOutcome outcome)
+    {
+        if (!_leases.TryReturn(grant.Lease, out var server))
+            throw new InvalidOperationException($"The grant {grant.Lease} for {grant.Server} was completed before, or is not of this queue.");
+        _inFlight[server].Release();                               // a full fence; only then is _waiting read: see AcquireAsync
+        if (Volatile.Read(ref _waiting) == 0) return;
+        WaitingTicket? decided;
+        lock (_gate) decided = Serve();
+        Tell(decided);
+    }
+
+    /// <summary>Refuses all that wait and all that will ask. Grants that are out are still to be completed.</summary>
+    /// <returns>When it is done.</returns>
+    public ValueTask DisposeAsync()
+    {
+        WaitingTicket? decided = null;
+        lock (_gate)
+        {
+            _disposed = true;
+            foreach (var lane in _lanes)
+            {
+                while (lane.First is { } waiter)
+                {
+                    Decide(waiter);
+                    waiter.Next = decided;
+                    decided = waiter;
+                }
+            }
+            _lanes.RemoveRange(1, _lanes.Count - 1);
+        }
+        Tell(decided);
+        return default;
+    }
 }

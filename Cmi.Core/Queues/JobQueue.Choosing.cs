@@ -1,0 +1,69 @@
+using System.Buffers;
+
+namespace Cmi.Queues;
+
+// Which server a ticket gets; used with and without the lock.
+public sealed partial class JobQueue
+{
+    private const int MaxOnStack = 128;                            // servers; 1.5 KiB of candidates
+
+    private bool TryTake(in JobTicket ticket, out JobGrant grant)
+    {
+        if (ticket.Avoid.Count == 0) return TryTake(ticket, _unchoosy.Servers, out grant);
+        var rented = _servers.Length > MaxOnStack ? ArrayPool<int>.Shared.Rent(_servers.Length) : null;
+        var usable = rented ?? stackalloc int[_servers.Length];
+        try
+        {
+            return TryTake(ticket, usable[..Usable(ticket.Avoid, usable)], out grant);
+        }
+        finally
+        {
+            if (rented is not null) ArrayPool<int>.Shared.Return(rented);
+        }
+    }
+
+    private bool TryTake(in JobTicket ticket, ReadOnlySpan<int> usable, out JobGrant grant)
+    {
+        var rented = usable.Length > MaxOnStack ? ArrayPool<ServerLoad>.Shared.Rent(usable.Length) : null;
+        var candidates = rented ?? stackalloc ServerLoad[usable.Length];
+        try
+        {
+            for (; ; )                                             // again only when another thread took the chosen server's last slot in between
+            {
+                var count = 0;
+                foreach (var server in usable)
+                {
+                    var inFlight = _inFlight[server].Count;
+                    if (_limit == 0 || inFlight < _limit) candidates[count++] = new(server, inFlight, _limit);
+                }
+                if (count == 0) break;
+                var choice = _selector.Select(candidates[..count], ticket);
+                if ((uint)choice >= (uint)count)
+                    throw new InvalidOperationException($"The server selector {_selector.GetType()} chose {choice} of {count} candidates.");
+                var chosen = candidates[choice].Index;
+                if (!_inFlight[chosen].TryTake(_limit)) continue;
+                grant = new(_servers[chosen], _leases.Rent(chosen), long.MaxValue);
+                return true;
+            }
+        }
+        finally
+        {
+            if (rented is not null) ArrayPool<ServerLoad>.Shared.Return(rented);
+        }
+        grant = default;
+        return false;
+    }
+
+    /// <summary>Lists the servers that are not to be avoided, or all of them if none would be left.</summary>
+    private int Usable(ServerSet avoid, Span<int> into)
+    {
+        var count = 0;
+        for (var i = 0; i < _servers.Length; i++)
+        {
+            if (!avoid.Contains(_servers[i])) into[count++] = i;
+        }
+        if (count > 0) return count;
+        _unchoosy.Servers.CopyTo(into);
+        return _servers.Length;
+    }
+}
