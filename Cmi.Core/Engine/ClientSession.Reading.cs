@@ -20,7 +20,7 @@ internal sealed partial class ClientSession
 
     private bool HasPlace => _count < _state.Settings.MaxPipelinedRequests && (_count == 0 || _bytesInHand < _state.Settings.MaxPipelinedBytes);
 
-    private bool HasInput => (_connection.Ready & (Readiness.Receivable | Readiness.PeerEnded | Readiness.Failed)) != 0 && !_inputEnded;
+    private bool HasInput => !_inputEnded && _connection.HasInput;
 
     /// <summary>Reads requests as far as they have come and the ring has place: beyond the bound the client's bytes stay with the transport.</summary>
     private bool ReadRequests()

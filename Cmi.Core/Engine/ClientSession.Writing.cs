@@ -103,7 +103,7 @@ internal sealed partial class ClientSession
     {
         var scratch = _state.Memory.Scratch;
         var status = IoStatus.WouldBlock;
-        while ((_connection.Ready & (Readiness.Receivable | Readiness.PeerEnded | Readiness.Failed)) != 0)
+        while (_connection.HasInput)
         {
             status = _connection.TryReceive(scratch, out var count);
             _lingerBytes += count;

@@ -101,7 +101,7 @@ internal sealed partial class ClientSession : IConnectionOwner
 
     private void RunOpen()
     {
-        if ((_connection.Ready & Readiness.Failed) != 0)
+        if (_connection.IsReady(Readiness.Failed))
         {
             Cut("the connection broke");
             return;

@@ -63,7 +63,7 @@ public sealed class CmiEngine : IAsyncDisposable
     internal IReadOnlyList<LoopState> Loops => _loops;
 
     /// <summary>Our name in the Via field (RFC 9110 §7.6.3).</summary>
-    internal ReadOnlySpan<byte> Pseudonym => "cmi"u8;
+    internal static ReadOnlySpan<byte> Pseudonym => "cmi"u8;
 
     /// <summary>Counts since the start, over all loops; each is exact, but they are not of one moment.</summary>
     /// <returns>The counts.</returns>

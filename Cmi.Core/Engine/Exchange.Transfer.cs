@@ -96,7 +96,7 @@ internal sealed partial class Exchange
     private bool ReceiveHead()
     {
         var (connection, scratch, length) = (_lease.Connection, _state.Memory.Scratch, _received.Length);
-        if (!HasSomething(connection)) return false;
+        if (!connection.HasInput) return false;
         _received.Bytes.CopyTo(scratch);
         var io = connection.TryReceive(scratch.AsSpan(length, HeadReceiveBytes), out var count);
         if (io != IoStatus.Done)
@@ -206,7 +206,7 @@ internal sealed partial class Exchange
             _received.Clear(_state.Memory);
             return TakeIn(scratch.AsSpan(0, kept));
         }
-        if (!HasSomething(connection)) return false;
+        if (!connection.HasInput) return false;
         // Large content goes straight into the store. The last piece takes the way over scratch, with more asked for than is expected, which shows bytes
         // that nobody asked for and saves a second receive.
         var direct = _replyFraming.Kind == FramingKind.UntilClose || (_replyFraming.Kind == FramingKind.Length && _decoder.Remaining > HeadReceiveBytes);
@@ -297,9 +297,7 @@ internal sealed partial class Exchange
     private static bool IsQuiet(IConnection connection)
     {
         Span<byte> unasked = stackalloc byte[1];
-        return (connection.Ready & (Readiness.PeerEnded | Readiness.Failed)) == 0
-            && ((connection.Ready & Readiness.Receivable) == 0 || connection.TryReceive(unasked, out _) == IoStatus.WouldBlock);
+        return !connection.IsReady(Readiness.PeerEnded | Readiness.Failed)
+            && (!connection.IsReady(Readiness.Receivable) || connection.TryReceive(unasked, out _) == IoStatus.WouldBlock);
     }
-
-    private static bool HasSomething(IConnection connection) => (connection.Ready & (Readiness.Receivable | Readiness.PeerEnded | Readiness.Failed)) != 0;
 }

@@ -114,7 +114,7 @@ internal sealed partial class Exchange : IConnectionOwner
         ClientMinorVersion = head.MinorVersion;
         _wantsPersistence = MessageFraming.IsPersistent(head);
         _requestFraming = framing;
-        RequestWriter.WriteHead(RequestHead, head, session.PeerText, _state.Engine.Pseudonym);
+        RequestWriter.WriteHead(RequestHead, head, session.PeerText, CmiEngine.Pseudonym);
         _requestHeadLength = RequestHead.Length;
         AwaitsContinue = head.MinorVersion >= 1 && head.Fields.Has(FieldName.Expect);
         RequestBytes = _requestHeadLength;

@@ -2,9 +2,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Cmi;
 
-/// <summary>What <c>AddCmi()</c> returns: the packages of CMI extend it. <para>Threading: as the service collection, one thread.</para></summary>
+/// <summary>What <c>AddCmi</c> returns and the packages of CMI extend. <para>Threading: one thread, before the host is built.</para></summary>
 public interface ICmiBuilder
 {
-    /// <summary>The services of the host.</summary>
+    /// <summary>Where the services are registered.</summary>
     IServiceCollection Services { get; }
 }

@@ -18,7 +18,7 @@ internal sealed class ServerConnection(ServerPool pool, ServerAddress server, IC
     void IConnectionOwner.OnReady(IConnection ready)
     {
         // Idle, it can only have to say that it ended, broke, or brought bytes that nobody asked for (RFC 9112 §9.2): none is a reason to keep it.
-        if ((ready.Ready & (Readiness.Receivable | Readiness.PeerEnded | Readiness.Failed)) != 0) pool.DropIdle(this);
+        if (ready.HasInput) pool.DropIdle(this);
     }
 }
 

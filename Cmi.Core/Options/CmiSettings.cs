@@ -1,0 +1,86 @@
+namespace Cmi;
+
+/// <summary>
+/// Every setting of <see cref="CmiOptions"/> in one table: what the configuration may name, and the rules that the start holds it to. It stands in
+/// for the binder of .NET, which stops at the first value that it cannot read and passes over a name that it does not know; and it needs no reflection.
+/// Immutable.
+/// </summary>
+internal static class CmiSettings
+{
+    private const int MiB = 1024 * 1024;
+
+    internal static IReadOnlyList<Setting> All { get; } =
+    [
+        new AddressesSetting("Endpoints", o => o.Endpoints, ReadEndpoint),
+
+        new AddressesSetting("Servers:Addresses", o => o.Servers.Addresses, ReadServer),
+        new NumberSetting("Servers:MaxRequests", 0, 1_000_000,
+            o => o.Servers.MaxRequests, (o, value) => o.Servers.MaxRequests = value),
+        new NumberSetting("Servers:MaxConnections", 0, 1_000_000,
+            o => o.Servers.MaxConnections, (o, value) => o.Servers.MaxConnections = value),
+        new NumberSetting("Servers:MaxIdleConnections", 0, 65_536,
+            o => o.Servers.MaxIdleConnections, (o, value) => o.Servers.MaxIdleConnections = value),
+        new ChoiceSetting<ServerSelection>("Servers:Selection",
+            o => o.Servers.Selection, (o, value) => o.Servers.Selection = value),
+
+        new TimeSetting("Timeouts:ClientHead", o => o.Timeouts.ClientHead, (o, value) => o.Timeouts.ClientHead = value),
+        new TimeSetting("Timeouts:ClientContent", o => o.Timeouts.ClientContent, (o, value) => o.Timeouts.ClientContent = value),
+        new TimeSetting("Timeouts:ClientIdle", o => o.Timeouts.ClientIdle, (o, value) => o.Timeouts.ClientIdle = value),
+        new TimeSetting("Timeouts:ClientSend", o => o.Timeouts.ClientSend, (o, value) => o.Timeouts.ClientSend = value),
+        new TimeSetting("Timeouts:ServerConnect", o => o.Timeouts.ServerConnect, (o, value) => o.Timeouts.ServerConnect = value),
+        new TimeSetting("Timeouts:ServerHead", o => o.Timeouts.ServerHead, (o, value) => o.Timeouts.ServerHead = value),
+        new TimeSetting("Timeouts:ServerContent", o => o.Timeouts.ServerContent, (o, value) => o.Timeouts.ServerContent = value),
+        new TimeSetting("Timeouts:ServerIdle", o => o.Timeouts.ServerIdle, (o, value) => o.Timeouts.ServerIdle = value),
+        new TimeSetting("Timeouts:Queue", o => o.Timeouts.Queue, (o, value) => o.Timeouts.Queue = value),
+        new TimeSetting("Timeouts:Exchange", o => o.Timeouts.Exchange, (o, value) => o.Timeouts.Exchange = value),
+        new TimeSetting("Timeouts:Drain", o => o.Timeouts.Drain, (o, value) => o.Timeouts.Drain = value, zeroAllowed: true),
+
+        new NumberSetting("Limits:MaxRequestHeadBytes", 1024, MiB,
+            o => o.Limits.MaxRequestHeadBytes, (o, value) => o.Limits.MaxRequestHeadBytes = value),
+        new NumberSetting("Limits:MaxRequestLineBytes", 256, HighestRequestLine,
+            o => o.Limits.MaxRequestLineBytes, (o, value) => o.Limits.MaxRequestLineBytes = value),
+        new NumberSetting("Limits:MaxReplyHeadBytes", 1024, MiB,
+            o => o.Limits.MaxReplyHeadBytes, (o, value) => o.Limits.MaxReplyHeadBytes = value),
+        new NumberSetting("Limits:MaxFields", 16, 10_000, o => o.Limits.MaxFields, (o, value) => o.Limits.MaxFields = value),
+        new NumberSetting("Limits:MaxRequestContentBytes",
+            o => o.Limits.MaxRequestContentBytes, (o, value) => o.Limits.MaxRequestContentBytes = value),
+        new NumberSetting("Limits:MaxPipelinedRequests", 1, 10_000,
+            o => o.Limits.MaxPipelinedRequests, (o, value) => o.Limits.MaxPipelinedRequests = value),
+        new NumberSetting("Limits:MaxPipelinedBytes",
+            o => o.Limits.MaxPipelinedBytes, (o, value) => o.Limits.MaxPipelinedBytes = value),
+        new NumberSetting("Limits:MaxConnections", 0, 10_000_000,
+            o => o.Limits.MaxConnections, (o, value) => o.Limits.MaxConnections = value),
+        new NumberSetting("Limits:MaxQueuedRequests", 0, 10_000_000,
+            o => o.Limits.MaxQueuedRequests, (o, value) => o.Limits.MaxQueuedRequests = value),
+        new NumberSetting("Limits:MaxInterimResponses", 1, 1_000,
+            o => o.Limits.MaxInterimResponses, (o, value) => o.Limits.MaxInterimResponses = value),
+
+        new NumberSetting("Retry:Attempts", 1, 10, o => o.Retry.Attempts, (o, value) => o.Retry.Attempts = value),
+
+        new ChoiceSetting<CommitMode>("Reply:Commit", o => o.Reply.Commit, (o, value) => o.Reply.Commit = value),
+        new NumberSetting("Reply:HoldBytes", o => o.Reply.HoldBytes, (o, value) => o.Reply.HoldBytes = value),
+        new TimeSetting("Reply:HoldTime", o => o.Reply.HoldTime, (o, value) => o.Reply.HoldTime = value, zeroAllowed: true),
+        new ChoiceSetting<CloseTrust>("Reply:TrustClose", o => o.Reply.TrustClose, (o, value) => o.Reply.TrustClose = value),
+
+        new ChoiceSetting<CommitMode>("Request:Commit", o => o.Request.Commit, (o, value) => o.Request.Commit = value),
+        new NumberSetting("Request:HoldBytes", o => o.Request.HoldBytes, (o, value) => o.Request.HoldBytes = value),
+        new TimeSetting("Request:HoldTime", o => o.Request.HoldTime, (o, value) => o.Request.HoldTime = value, zeroAllowed: true),
+
+        new ChoiceSetting<Distribution>("Pipelining:Distribute",
+            o => o.Pipelining.Distribute, (o, value) => o.Pipelining.Distribute = value),
+        new FlagSetting("Buffers:Always", (o, value) => o.Buffers.Always = value),
+    ];
+
+    // Of a head limit that is a fault itself nothing follows for the line.
+    private static int HighestRequestLine(CmiOptions o) => o.Limits.MaxRequestHeadBytes is var head and >= 1024 and <= MiB ? head : MiB;
+
+    // Two endpoints with port 0 get different ports, so they are not the same.
+    private static (string?, object?) ReadEndpoint(string? text) =>
+        !ListenAddress.TryParse(text, out var address, out var fault) ? (fault, null)
+        : (null, address is { Kind: AddressKind.Tcp, Port: 0 } ? null : address);
+
+    // RFC 9110 §4.2.3: the case of a host name says nothing.
+    private static (string?, object?) ReadServer(string? text) =>
+        !ServerAddress.TryParse(text, out var address, out var fault) ? (fault, null)
+        : (null, address.Kind == AddressKind.Unix ? address : address with { Host = address.Host.ToUpperInvariant() });
+}
