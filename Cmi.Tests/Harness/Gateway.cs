@@ -1,0 +1,102 @@
+using System.Text;
+using Cmi.Queues;
+using Cmi.Testing;
+
+namespace Cmi.Tests.Harness;
+
+/// <summary>The real engine between clients and servers that the test holds in its hands: one thread, virtual time, bytes in memory.</summary>
+internal sealed class Gateway : IAsyncDisposable
+{
+    private readonly Dictionary<int, InMemoryServer> _servers = [];
+    private readonly List<InMemoryPeer> _clients = [];
+
+    public Gateway(Action<CmiOptions>? configure = null, int servers = 2, InMemoryOptions? transport = null, IBufferStore? store = null, Func<ServerGroup, IJobQueue>? queue = null)
+    {
+        Transport = new(transport);
+        Store = store as ScriptedStore ?? new ScriptedStore();
+        var options = new CmiOptions();
+        options.Listen("http://127.0.0.1:8080");
+        for (var i = 1; i <= servers; i++)
+        {
+            _servers.Add(i, Transport.AddServer(Address(i)));
+            options.AddServer(Address(i).ToString());
+        }
+        options.Servers.Selection = ServerSelection.RoundRobin;
+        configure?.Invoke(options);
+        Engine = new(options, Transport, store ?? Store, group => Queue = queue?.Invoke(group) ?? new JobQueue(group, options.Limits.MaxQueuedRequests));
+        var started = Engine.StartAsync();
+        Transport.Crank.RunUntil(started, TimeSpan.FromSeconds(10));
+    }
+
+    public InMemoryTransport Transport { get; }
+    public ScriptedStore Store { get; }
+    public CmiEngine Engine { get; }
+    public IJobQueue Queue { get; private set; } = null!;
+
+    /// <summary>A server's address by its number, from 1.</summary>
+    public static ServerAddress Address(int server) => new(AddressKind.Tcp, $"10.0.0.{server}", 80);
+
+    public InMemoryServer Server(int number) => _servers[number];
+
+    /// <summary>The connections that a server has accepted, in order.</summary>
+    public InMemoryPeer At(int server, int connection = 1) => _servers[server].Connections[connection - 1];
+
+    /// <summary>Connects a client.</summary>
+    public InMemoryPeer Connect()
+    {
+        var client = Transport.Connect(Engine.Endpoints[0]);
+        _clients.Add(client);
+        Run();
+        return client;
+    }
+
+    /// <summary>Lets everything happen that can happen without time passing.</summary>
+    public void Run() => Transport.Crank.RunUntilIdle();
+
+    public void Advance(double seconds) => Transport.Crank.Advance(TimeSpan.FromSeconds(seconds));
+
+    /// <summary>Has every server answer each request with what a function makes of its head.</summary>
+    public void AnswerAll(Func<string, string> reply)
+    {
+        foreach (var server in _servers.Values)
+        {
+            server.Accepted = peer =>
+            {
+                var text = new StringBuilder();
+                peer.Changed = p =>
+                {
+                    text.Append(p.ReceiveText());
+                    for (int end; (end = text.ToString().IndexOf("\r\n\r\n", StringComparison.Ordinal)) >= 0;)
+                    {
+                        var head = text.ToString(0, end + 4);
+                        text.Remove(0, end + 4);
+                        p.Send(reply(head));
+                    }
+                };
+            };
+        }
+    }
+
+    /// <summary>Ends the clients and sees that nothing is left.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var client in _clients) client.Abort();
+        Store.Defers = false;
+        Store.AnswerDeferred();
+        Run();
+        var stopped = Engine.StopAsync();
+        Transport.Crank.RunUntil(stopped, TimeSpan.FromSeconds(10));
+        await stopped;
+        Run();
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(Transport.OpenConnections, Is.Zero, "connections are left");
+            Assert.That(Store.Live, Is.Zero, "buffers are left");
+            Assert.That(Transport.Crank.TimersSet, Is.Zero, "timers are left");
+            Assert.That(Queue.Waiting, Is.Zero, "tickets are left");
+            if (Queue is JobQueue queue) Assert.That(queue.InFlightTotal, Is.Zero, "grants are left");
+            Assert.That(Engine.Loops.Sum(loop => loop.Memory.BlocksOut), Is.Zero, "blocks are left");
+            Assert.That(Engine.GetStatistics().Clients, Is.Zero, "clients are left");
+        }
+    }
+}
