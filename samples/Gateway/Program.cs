@@ -1,0 +1,88 @@
+using System.Reflection;
+using Cmi;
+using Cmi.Samples.Gateway;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+using Microsoft.Extensions.Options;
+
+const int Stopped = 0, CannotListen = 1, CannotWork = 2;
+
+var arguments = GatewayArguments.Parse(args);
+if (arguments.Help || arguments.Version)
+{
+    Console.WriteLine(arguments.Help ? GatewayText.Help : $"Gateway {Version()}");
+    return Stopped;
+}
+
+var faults = new List<string>(arguments.Faults);
+var configuration = GatewayConfiguration.Build(arguments, AppContext.BaseDirectory, faults);
+using var signals = new StopSignals();
+using var demo = GatewayConfiguration.NamesServers(arguments, configuration) ? null : new DemoServers();
+using var host = BuildHost();
+try
+{
+    host.Services.GetRequiredService<IStartupValidator>().Validate();
+}
+catch (OptionsValidationException e)
+{
+    faults.AddRange(e.Failures);
+}
+catch (AggregateException e)                                        // options of several packages have faults
+{
+    faults.AddRange(e.InnerExceptions.SelectMany(one => one is OptionsValidationException options ? options.Failures : [one.Message]));
+}
+if (faults.Count > 0)
+{
+    foreach (var fault in faults) Console.Error.WriteLine(fault);
+    return CannotWork;
+}
+
+if (arguments.Buffers.Notice() is { } notice) Console.Error.WriteLine(notice);
+Console.WriteLine($"buffers: ram {ByteSize.Format(RamBytes())}");
+try
+{
+    await host.StartAsync();
+}
+catch (IOException e)
+{
+    Console.Error.WriteLine($"Cannot listen: {e.Message}");
+    return CannotListen;
+}
+var endpoints = host.Services.GetRequiredService<CmiEngine>().Endpoints;
+foreach (var endpoint in endpoints) Console.WriteLine($"listening on {endpoint}");
+if (demo is not null) Console.WriteLine(GatewayText.Demo(endpoints[0]));
+
+await signals.First;
+await host.StopAsync(signals.Second);
+return Stopped;
+
+static string? Version() => typeof(CmiEngine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
+
+long RamBytes() => arguments.Buffers.EffectiveRamBytes(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+
+IHost BuildHost()
+{
+    var builder = Host.CreateEmptyApplicationBuilder(null);
+    builder.Services.AddCmi(configuration)
+        .UseSockets(o => o.LoopCount = arguments.Loops ?? o.LoopCount)
+        .UseRamBuffers(o => o.MaxTotalBytes = RamBytes());
+    builder.Services.AddCmi(o => GatewayConfiguration.Apply(arguments, o));
+    if (demo is not null) builder.Services.AddCmi(o => demo.Urls.ToList().ForEach(o.AddServer));
+    builder.Services.AddSingleton<IHostLifetime>(signals);
+    builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = Timeout.InfiniteTimeSpan);       // Cmi:Timeouts:Drain bounds it
+    AddLogging(builder.Logging);
+    return builder.Build();
+}
+
+// To standard error only: standard output is for those who wait for "listening on".
+void AddLogging(ILoggingBuilder logging)
+{
+    logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Cmi.Hosting", LogLevel.Information);
+    logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);                   // this program tells why it did not start
+    if (faults.Count == 0) logging.AddConfiguration(configuration.GetSection("Logging"));
+    logging.AddSimpleConsole(o => (o.SingleLine, o.TimestampFormat, o.UseUtcTimestamp) = (true, "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ", true));
+    logging.Services.Configure<ConsoleLoggerOptions>(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
+}
