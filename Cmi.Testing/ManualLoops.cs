@@ -96,6 +96,8 @@ public sealed class ManualLoops
     public void RunUntil(Task done, TimeSpan atMost)
     {
         ArgumentNullException.ThrowIfNull(done);
+        // The last step may be another thread's, which completes the task without posting anything.
+        _ = done.ContinueWith(static (_, loops) => ((ManualLoops)loops!).Wake(), this, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         for (;;)
         {
             lock (_gate) _posted = false;                          // before the turns: a post that they miss sets it again

@@ -5,12 +5,12 @@ using Cmi.Testing;
 namespace Cmi.Tests.Harness;
 
 /// <summary>The real engine between clients and servers that the test holds in its hands: one thread, virtual time, bytes in memory.</summary>
-internal sealed class Gateway : IAsyncDisposable
+internal sealed class TestGateway : IAsyncDisposable
 {
     private readonly Dictionary<int, InMemoryServer> _servers = [];
     private readonly List<InMemoryPeer> _clients = [];
 
-    public Gateway(Action<CmiOptions>? configure = null, int servers = 2, InMemoryOptions? transport = null, IBufferStore? store = null, Func<ServerGroup, IJobQueue>? queue = null)
+    public TestGateway(Action<CmiOptions>? configure = null, int servers = 2, InMemoryOptions? transport = null, IBufferStore? store = null, Func<ServerGroup, IJobQueue>? queue = null)
     {
         Transport = new(transport);
         Store = store as ScriptedStore ?? new ScriptedStore();
