@@ -91,7 +91,7 @@ internal sealed partial class ClientSession
         return found;
     }
 
-    /// <summary>Steps 3 and 5: how the content ends is decided, and the exchange takes its place in the ring.</summary>
+    /// <summary>Step 3: how the content ends is decided. Step 5: the exchange takes its place in the ring.</summary>
     private void TakeHead(RequestHead head)
     {
         if (!MessageFraming.TryOfRequest(head, out var framing, out var error))
