@@ -5,6 +5,7 @@ internal enum TargetForm : byte { Origin, Absolute, Authority, Asterisk }
 
 /// <summary>
 /// A request line and its fields, parsed. Reused; valid as long as the bytes that it was parsed from, and only after its reader said that it is done.
+/// Of a request that was refused it has the method and the version, as far as they were understood: what an answer needs.
 /// <para>Threading: the loop that owns it.</para>
 /// </summary>
 internal sealed class RequestHead
@@ -51,19 +52,21 @@ internal sealed class RequestHead
         _composedLength = 0;
     }
 
-    /// <summary>Takes the parts of a request line.</summary>
-    public void SetLine(Method method, Part name, Part target, int minorVersion)
+    /// <summary>Takes the method.</summary>
+    public void SetMethod(Method method, Part name)
     {
         Method = method;
-        MinorVersion = minorVersion;
         _method = name;
-        _target = target;
     }
 
-    /// <summary>Takes the parts of a target; the authority is empty where Host says it.</summary>
-    public void SetTarget(TargetForm form, Part authority, Part path)
+    /// <summary>Takes the version.</summary>
+    public void SetVersion(int minorVersion) => MinorVersion = minorVersion;
+
+    /// <summary>Takes the target and its parts; the authority is empty where Host says it.</summary>
+    public void SetTarget(Part target, TargetForm form, Part authority, Part path)
     {
         Form = form;
+        _target = target;
         _authority = authority;
         _path = path;
     }
