@@ -246,7 +246,7 @@ public sealed class RamBufferStoreTests
         {
             var loop = new ManualLoop(n);
             var live = new Queue<IBuffer>();
-            for (var i = 0; i < 20_000; i++)
+            for (var i = 0; i < 3_000; i++)
             {
                 var made = store.TryCreate(loop, loop.Random.Next(100_000));
                 if (made is not null) live.Enqueue(made);
