@@ -78,7 +78,8 @@ internal sealed class ResponseFramingTests
     [TestCase(Method.Get, 205, FramingKind.Length, 7, 7L, 1, FramingKind.Length, 0, TestName = "ResetContent_HasLengthZero")]
     [TestCase(Method.Get, 205, FramingKind.UntilClose, -1, null, 0, FramingKind.Length, 0, TestName = "ResetContentUntilClose_HasLengthZero")]
     public void ToClient(Method method, int status, FramingKind received, long length, long? whole, int minor, FramingKind kind, long expected) =>
-        Assert.That(MessageFraming.ToClient(new Framing(received, length, true), whole, method, status, minor), Is.EqualTo(new Framing(kind, expected)));
+        Assert.That(
+            MessageFraming.ToClient(new Framing(received, length, true), whole, method, status, minor), Is.EqualTo(new Framing(kind, expected)));
 
     [TestCase("HTTP/1.1", "Content-Length: 0\r\n", true)]
     [TestCase("HTTP/1.1", "Content-Length: 0\r\nConnection: close\r\n", false)]
