@@ -97,6 +97,7 @@ public abstract partial class ConnectionManagerContract
         await OnLoop(from.Connection.Loop, from.Abort);
         await Until(to, p => p.Failed, "the reset had come");
         Assert.That(await OnLoop(to.Connection.Loop, () => to.Ended), Is.False, "a reset looked like a clean end");
+        Assert.That(await OnLoop(to.Connection.Loop, () => to.Connection.Ready & Readiness.Failed), Is.EqualTo(Readiness.Failed));
         Assert.That(await OnLoop(to.Connection.Loop, () => to.Connection.TryReceive(new byte[10], out _)), Is.EqualTo(IoStatus.Failed));
         Assert.That(await OnLoop(to.Connection.Loop, () => to.Connection.TrySend("x"u8, default, out _)), Is.EqualTo(IoStatus.Failed));
     }
