@@ -51,7 +51,8 @@ internal sealed class ListBuffer(ListBufferStore store, long expectedBytes) : IB
     {
         Require(atLeast is >= 1 and <= RoomBytes, nameof(atLeast));
         RequireOpen();
-        if (_pieces is not [.., var last] || last.Free < atLeast)
+        var last = _pieces.LastOrDefault();
+        if (last is null || last.Free < atLeast)
         {
             if (last is { Length: 0 }) _reserved += Unused(last);
             // A piece is as large as all before it, so that a short content takes little and a long one has few pieces.
