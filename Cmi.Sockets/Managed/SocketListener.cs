@@ -49,8 +49,7 @@ internal sealed class SocketListener : IListener
         lock (_gate)
         {
             if (_disposed || _paused is null) return;
-            _accepting.Dispose();
-            _accepting = new();
+            _accepting = new();                                    // the one before is left to the garbage collector: a Pause may be cancelling it
             _paused.SetResult();
             _paused = null;
         }

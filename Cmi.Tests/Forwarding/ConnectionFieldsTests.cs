@@ -33,13 +33,13 @@ internal sealed class ConnectionFieldsTests
     [TestCase("Transfer-Encoding")]
     public void FramingAndRouting_AreNotRemovedByNamingThem(string name)
     {
-        var fields = Wire.Request($"GET / HTTP/1.1\r\nConnection: {name}\r\nTransfer-Encoding: chunked\r\nHost: a\r\n\r\n").Fields;
+        var fields = Raw.Request($"GET / HTTP/1.1\r\nConnection: {name}\r\nTransfer-Encoding: chunked\r\nHost: a\r\n\r\n").Fields;
         Assert.That(Enumerable.Range(0, fields.Count).Any(i => ConnectionFields.Of(fields).Names(fields[i])), Is.False);
     }
 
     private static bool IsNamed(string connection, string name)
     {
-        var fields = Wire.RequestWith($"{connection}{name}: 1\r\n").Fields;
+        var fields = Raw.RequestWith($"{connection}{name}: 1\r\n").Fields;
         return ConnectionFields.Of(fields).Names(fields[fields.Count - 1]);
     }
 }

@@ -14,5 +14,5 @@ internal sealed class MaxForwardsFieldTests
     [TestCase("OPTIONS", "", false)]
     [TestCase("GET", "Max-Forwards: 0\r\n", false)]
     public void SpentRequest_GoesNoFurther(string method, string lines, bool expected) =>
-        Assert.That(MaxForwardsField.IsSpent(Wire.Request($"{method} / HTTP/1.1\r\nHost: a\r\n{lines}\r\n")), Is.EqualTo(expected));
+        Assert.That(MaxForwardsField.IsSpent(Raw.Request($"{method} / HTTP/1.1\r\nHost: a\r\n{lines}\r\n")), Is.EqualTo(expected));
 }

@@ -20,5 +20,5 @@ internal sealed class PeerFieldsTests
         Write("X-Forwarded-Proto: https\r\nX-Forwarded-Host: evil\r\n", "9.9.9.9"),
         Is.EqualTo("X-Forwarded-For: 9.9.9.9\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: a\r\n"));
 
-    private static string Write(string lines, string peer) => Wire.Written(into => PeerFields.Write(into, Wire.RequestWith(lines), Wire.Bytes(peer)));
+    private static string Write(string lines, string peer) => Raw.Written(into => PeerFields.Write(into, Raw.RequestWith(lines), Raw.Bytes(peer)));
 }

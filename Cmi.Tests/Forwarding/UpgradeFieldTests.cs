@@ -17,7 +17,7 @@ internal sealed class UpgradeFieldTests
     [TestCase("HTTP/1.1", "Connection: Upgrade\r\nUpgrade:\r\n", false)]
     [TestCase("HTTP/1.1", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n", false)]
     public void Upgrade_IsPassedOnWhereItCounts(string version, string lines, bool expected) =>
-        Assert.That(UpgradeField.IsAsked(Wire.Request($"GET / {version}\r\nHost: a\r\n{lines}\r\n")), Is.EqualTo(expected));
+        Assert.That(UpgradeField.IsAsked(Raw.Request($"GET / {version}\r\nHost: a\r\n{lines}\r\n")), Is.EqualTo(expected));
 
     [TestCase(Asked, "Upgrade: WebSocket\r\n", true)]
     [TestCase(Asked, "Upgrade: other\r\n", false)]
@@ -25,5 +25,5 @@ internal sealed class UpgradeFieldTests
     [TestCase("Connection: Upgrade\r\nUpgrade: websocket, h2c\r\n", "Upgrade: h2c\r\n", false)]
     [TestCase("Upgrade: websocket\r\n", "Upgrade: websocket\r\n", false)]
     public void Switch_IsValidToWhatWasAskedFor(string asked, string answered, bool expected) =>
-        Assert.That(UpgradeField.IsAnswered(Wire.Response($"HTTP/1.1 101 x\r\n{answered}\r\n"), Wire.RequestWith(asked)), Is.EqualTo(expected));
+        Assert.That(UpgradeField.IsAnswered(Raw.Response($"HTTP/1.1 101 x\r\n{answered}\r\n"), Raw.RequestWith(asked)), Is.EqualTo(expected));
 }

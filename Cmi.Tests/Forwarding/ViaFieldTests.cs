@@ -15,18 +15,18 @@ internal sealed class ViaFieldTests
     [TestCase("X-Via: 1.1 cmi\r\n", false)]
     [TestCase("", false)]
     public void OwnPseudonym_TellsALoop(string lines, bool expected) =>
-        Assert.That(ViaField.Has(Wire.RequestWith(lines).Fields, "cmi"u8), Is.EqualTo(expected));
+        Assert.That(ViaField.Has(Raw.RequestWith(lines).Fields, "cmi"u8), Is.EqualTo(expected));
 
     [Test]
     public void OurEntry_ComesBehindThoseReceived()
     {
-        var head = Wire.RequestWith("Via: 1.0 a, 1.1 b\r\nVia: 1.1 c\r\nX: y\r\n");
-        var written = Wire.Request(Wire.Written(into =>
+        var head = Raw.RequestWith("Via: 1.0 a, 1.1 b\r\nVia: 1.1 c\r\nX: y\r\n");
+        var written = Raw.Request(Raw.Written(into =>
         {
             RequestWriter.WriteHead(into, head, "9.9.9.9"u8, "cmi"u8);
             RequestWriter.WriteEnd(into, new Framing(FramingKind.None));
         }));
-        Assert.That(Wire.Lines(written.Fields).Where(l => l.StartsWith("Via", StringComparison.Ordinal)),
+        Assert.That(Raw.Lines(written.Fields).Where(l => l.StartsWith("Via", StringComparison.Ordinal)),
             Is.EqualTo(new[] { "Via: 1.0 a, 1.1 b", "Via: 1.1 c", "Via: 1.1 cmi" }));
     }
 }

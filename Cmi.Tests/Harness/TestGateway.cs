@@ -38,6 +38,13 @@ internal sealed class TestGateway : IAsyncDisposable
 
     public InMemoryServer Server(int number) => _servers[number];
 
+    /// <summary>Has a server that refused or ignored connects accept them again; its earlier connections stay known.</summary>
+    public void AcceptAgain(ServerAddress server)
+    {
+        var known = _servers.Values.Single(s => s.Address == server);
+        Transport.AddServer(server, accepted: null).Accepted = known.Add;
+    }
+
     /// <summary>The connections that a server has accepted, in order.</summary>
     public InMemoryPeer At(int server, int connection = 1) => _servers[server].Connections[connection - 1];
 

@@ -15,7 +15,7 @@ internal sealed class ChunkedEncoderTests
     public void Size_IsHexWithoutLeadingZero(long size, string expected)
     {
         var into = new byte[ChunkedEncoder.MaxSizeBytes];
-        Assert.That(Wire.Text(into.AsSpan(0, ChunkedEncoder.WriteSize(into, size))), Is.EqualTo(expected));
+        Assert.That(Raw.Text(into.AsSpan(0, ChunkedEncoder.WriteSize(into, size))), Is.EqualTo(expected));
     }
 
     [TestCase(0)]
@@ -25,5 +25,5 @@ internal sealed class ChunkedEncoderTests
 
     [Test]
     public void LastChunk_EndsTheContent() =>
-        Assert.That(Decoded.OfChunked(Wire.Text(ChunkedEncoder.LastChunk)).Status, Is.EqualTo(DecodeStatus.End));
+        Assert.That(Decoded.OfChunked(Raw.Text(ChunkedEncoder.LastChunk)).Status, Is.EqualTo(DecodeStatus.End));
 }

@@ -14,7 +14,7 @@ internal sealed class ContentDecoderTests
     [TestCase(FramingKind.UntilClose, -1, "abc", DecodeStatus.NeedMore, "abc", TestName = "UntilClose_NeverEnds")]
     public void Content_IsTakenUpToItsEnd(FramingKind kind, long length, string input, DecodeStatus status, string content)
     {
-        var decoded = Decoded.Of(new Framing(kind, length), Wire.Bytes(input));
+        var decoded = Decoded.Of(new Framing(kind, length), Raw.Bytes(input));
         Assert.That(decoded, Is.EqualTo(new Decoded(status, content, content.Length, ProtocolError.None)));
     }
 

@@ -26,8 +26,8 @@ internal sealed record Decoded(DecodeStatus Status, string Content, int Consumed
             while (status == DecodeStatus.Content);
             if (status != DecodeStatus.NeedMore) break;
         }
-        return new Decoded(status, Wire.Text(content.ToArray()), position, decoder.Error);
+        return new Decoded(status, Raw.Text(content.ToArray()), position, decoder.Error);
     }
 
-    public static Decoded OfChunked(string text) => Of(new Framing(FramingKind.Chunked), Wire.Bytes(text));
+    public static Decoded OfChunked(string text) => Of(new Framing(FramingKind.Chunked), Raw.Bytes(text));
 }

@@ -8,7 +8,7 @@ internal sealed class HeadBufferTests
 {
     [Test]
     public void Appended_IsWrittenInOrder() => Assert.That(
-        Wire.Written(into =>
+        Raw.Written(into =>
         {
             into.Append("ab"u8);
             into.Append((byte)'c');
@@ -38,7 +38,7 @@ internal sealed class HeadBufferTests
         into.Reset();
         Assert.That((into.Length, into.Capacity), Is.EqualTo((0, small)));
         into.Append("a"u8);
-        Assert.That(Wire.Text(into.Written), Is.EqualTo("a"));
+        Assert.That(Raw.Text(into.Written), Is.EqualTo("a"));
     }
 
     [Test]
@@ -48,7 +48,7 @@ internal sealed class HeadBufferTests
         into.Append("abc"u8);
         into.Truncate(1);
         into.Append("d"u8);
-        Assert.That(Wire.Text(into.Written), Is.EqualTo("ad"));
+        Assert.That(Raw.Text(into.Written), Is.EqualTo("ad"));
         Assert.Throws<ArgumentOutOfRangeException>(() => into.Truncate(3));
         Assert.Throws<ArgumentOutOfRangeException>(() => into.Truncate(-1));
     }

@@ -37,7 +37,7 @@ internal sealed class ParserProperties
     public void AnyFragmentation_OfARequestHeadParsesLikeTheWhole() => Holds(Mutated(Requests), (bytes, steps) =>
     {
         var whole = RequestOutcome(bytes, [bytes.Length]);
-        var pieces = RequestOutcome(bytes, Wire.Ends(bytes.Length, steps));
+        var pieces = RequestOutcome(bytes, Raw.Ends(bytes.Length, steps));
         return pieces == whole || IsEarlierRefusal(whole.Status, pieces.Status);
     });
 
@@ -45,20 +45,20 @@ internal sealed class ParserProperties
     public void AnyFragmentation_OfAResponseHeadParsesLikeTheWhole() => Holds(Mutated(Responses), (bytes, steps) =>
     {
         var whole = ResponseOutcome(bytes, [bytes.Length]);
-        var pieces = ResponseOutcome(bytes, Wire.Ends(bytes.Length, steps));
+        var pieces = ResponseOutcome(bytes, Raw.Ends(bytes.Length, steps));
         return pieces == whole || IsEarlierRefusal(whole.Status, pieces.Status);
     });
 
     [Test]
     public void AnyFragmentation_OfChunkedContentDecodesLikeTheWhole() => Holds(Mutated(Chunked), (bytes, steps) =>
-        Decoded.Of(new Framing(FramingKind.Chunked), bytes) == Decoded.Of(new Framing(FramingKind.Chunked), bytes, Wire.Ends(bytes.Length, steps)));
+        Decoded.Of(new Framing(FramingKind.Chunked), bytes) == Decoded.Of(new Framing(FramingKind.Chunked), bytes, Raw.Ends(bytes.Length, steps)));
 
     [Test]
     public void RandomBytes_NeverThrowNorReadBeyondTheInput() => Holds(ArbMap.Default.GeneratorFor<byte[]>(), (bytes, steps) =>
     {
-        RequestOutcome(bytes, Wire.Ends(bytes.Length, steps));
-        ResponseOutcome(bytes, Wire.Ends(bytes.Length, steps));
-        Decoded.Of(new Framing(FramingKind.Chunked), bytes, Wire.Ends(bytes.Length, steps));
+        RequestOutcome(bytes, Raw.Ends(bytes.Length, steps));
+        ResponseOutcome(bytes, Raw.Ends(bytes.Length, steps));
+        Decoded.Of(new Framing(FramingKind.Chunked), bytes, Raw.Ends(bytes.Length, steps));
         return true;
     });
 
@@ -68,7 +68,7 @@ internal sealed class ParserProperties
         var encoded = new MemoryStream();
         Span<byte> size = stackalloc byte[ChunkedEncoder.MaxSizeBytes];
         var start = 0;
-        foreach (var end in Wire.Ends(content.Length, steps))
+        foreach (var end in Raw.Ends(content.Length, steps))
         {
             encoded.Write(size[..ChunkedEncoder.WriteSize(size, end - start)]);
             encoded.Write(content.AsSpan(start, end - start));
@@ -77,15 +77,15 @@ internal sealed class ParserProperties
         }
         encoded.Write(ChunkedEncoder.LastChunk);
         var bytes = encoded.ToArray();
-        return Decoded.Of(new Framing(FramingKind.Chunked), bytes, Wire.Ends(bytes.Length, [.. steps.Reverse()]))
-            == new Decoded(DecodeStatus.End, Wire.Text(content), bytes.Length, ProtocolError.None);
+        return Decoded.Of(new Framing(FramingKind.Chunked), bytes, Raw.Ends(bytes.Length, [.. steps.Reverse()]))
+            == new Decoded(DecodeStatus.End, Raw.Text(content), bytes.Length, ProtocolError.None);
     });
 
     [Test]
     public void WrittenRequest_ParsesBackToTheSame() => Holds(RequestTexts(), (bytes, _) =>
     {
-        var head = Wire.Request(Wire.Text(bytes));
-        var written = Wire.Request(Wire.Written(into =>
+        var head = Raw.Request(Raw.Text(bytes));
+        var written = Raw.Request(Raw.Written(into =>
         {
             RequestWriter.WriteHead(into, head, "9.9.9.9"u8, "cmi"u8);
             RequestWriter.WriteEnd(into, new Framing(FramingKind.None));
@@ -93,7 +93,7 @@ internal sealed class ParserProperties
         return written.MethodBytes.SequenceEqual(head.MethodBytes)
             && written.Target.SequenceEqual(head.PathAndQuery)
             && written.Authority.SequenceEqual(head.Authority)
-            && Wire.Lines(written.Fields).SkipLast(4).SequenceEqual(Wire.Lines(head.Fields));
+            && Raw.Lines(written.Fields).SkipLast(4).SequenceEqual(Raw.Lines(head.Fields));
     });
 
     /// <summary>What is wrong behind the first line may be seen only when the head is complete; in one piece it is seen at once, also if it never ends.</summary>
@@ -106,14 +106,14 @@ internal sealed class ParserProperties
         var head = new RequestHead();
         foreach (var end in ends)
         {
-            status = RequestReader.Read(bytes.AsMemory(0, end), ref scanned, Wire.Limits, head, out consumed, out _);
+            status = RequestReader.Read(bytes.AsMemory(0, end), ref scanned, Raw.Limits, head, out consumed, out _);
             if (consumed > end || scanned > end) throw new InvalidOperationException("It read beyond its input.");
             if (status != ReadStatus.NeedMore) break;
         }
         if (status != ReadStatus.Done) return (status, consumed, "");
         MessageFraming.TryOfRequest(head, out var framing, out var error);
-        return (status, consumed, $"{Wire.Text(head.MethodBytes)} {Wire.Text(head.Target)} {Wire.Text(head.Authority)} {framing} {error} " +
-            string.Join('\n', Wire.Lines(head.Fields)));
+        return (status, consumed, $"{Raw.Text(head.MethodBytes)} {Raw.Text(head.Target)} {Raw.Text(head.Authority)} {framing} {error} " +
+            string.Join('\n', Raw.Lines(head.Fields)));
     }
 
     private static (ReadStatus Status, int Consumed, string Parts) ResponseOutcome(byte[] original, IEnumerable<int> ends)
@@ -123,13 +123,13 @@ internal sealed class ParserProperties
         var head = new ResponseHead();
         foreach (var end in ends)
         {
-            status = ResponseReader.Read(bytes.AsMemory(0, end), ref scanned, Wire.Limits, head, out consumed, out _);
+            status = ResponseReader.Read(bytes.AsMemory(0, end), ref scanned, Raw.Limits, head, out consumed, out _);
             if (consumed > end || scanned > end) throw new InvalidOperationException("It read beyond its input.");
             if (status != ReadStatus.NeedMore) break;
         }
         if (status != ReadStatus.Done) return (status, consumed, "");
         MessageFraming.TryOfResponse(head, Method.Get, out var framing, out var error);
-        return (status, consumed, $"{head.Status} {Wire.Text(head.Reason)} {framing} {error} {string.Join('\n', Wire.Lines(head.Fields))}");
+        return (status, consumed, $"{head.Status} {Raw.Text(head.Reason)} {framing} {error} {string.Join('\n', Raw.Lines(head.Fields))}");
     }
 
     /// <summary>Messages of which some octets were replaced by ones that parsers stumble over.</summary>
@@ -138,7 +138,7 @@ internal sealed class ParserProperties
         from count in Gen.Choose(0, 2)
         from places in Gen.Choose(0, text.Length - 1).ArrayOf(count)
         from octets in Gen.OneOf(Gen.Elements<byte>(0, 9, 10, 13, 32, 44, 48, 58, 59, 127, 128), ArbMap.Default.GeneratorFor<byte>()).ArrayOf(count)
-        select Mutate(Wire.Bytes(text), places, octets);
+        select Mutate(Raw.Bytes(text), places, octets);
 
     private static byte[] Mutate(byte[] bytes, int[] places, byte[] octets)
     {
@@ -151,7 +151,7 @@ internal sealed class ParserProperties
         from path in TextOf("abc/?&=%.:@!|{}[]~", 0)
         from names in TextOf("abcXYZ-_09", 1).Select(name => "z" + name).ArrayOf(5)
         from values in TextOf("abc ,;=\"\t\u00e9\u00ff:", 0).Select(value => value.Trim(' ', '\t')).ArrayOf(5)
-        select Wire.Bytes($"{method} /{path} HTTP/1.1\r\nHost: a.example:80\r\n{string.Concat(names.Zip(values, (n, v) => $"{n}:{v} \r\n"))}\r\n");
+        select Raw.Bytes($"{method} /{path} HTTP/1.1\r\nHost: a.example:80\r\n{string.Concat(names.Zip(values, (n, v) => $"{n}:{v} \r\n"))}\r\n");
 
     private static Gen<string> TextOf(string octets, int least) =>
         from length in Gen.Choose(least, 12)

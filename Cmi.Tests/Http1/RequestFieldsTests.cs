@@ -50,7 +50,7 @@ internal sealed class RequestFieldsTests
     [TestCase("X: \t ", "X: ")]
     [TestCase("!#$%&'*+-.^_`|~09azAZ: :a:", "!#$%&'*+-.^_`|~09azAZ: :a:")]
     public void WellFormedField_Passes(string line, string expected) =>
-        Assert.That(Wire.Lines(Wire.RequestWith(line + "\r\n").Fields), Is.EqualTo(new[] { "Host: a", expected }));
+        Assert.That(Raw.Lines(Raw.RequestWith(line + "\r\n").Fields), Is.EqualTo(new[] { "Host: a", expected }));
 
     [Test]
     public void MissingHost_IsRefusedIn11() => RequestReaderTests.Refused("GET / HTTP/1.1\r\n\r\n", ProtocolError.BadHost);
@@ -59,7 +59,7 @@ internal sealed class RequestFieldsTests
     public void MissingHost_IsRefusedWithAnAbsoluteTargetToo() => RequestReaderTests.Refused("GET http://a/ HTTP/1.1\r\n\r\n", ProtocolError.BadHost);
 
     [Test]
-    public void MissingHost_PassesIn10() => Assert.That(Wire.Request("GET / HTTP/1.0\r\n\r\n").Authority.Length, Is.Zero);
+    public void MissingHost_PassesIn10() => Assert.That(Raw.Request("GET / HTTP/1.0\r\n\r\n").Authority.Length, Is.Zero);
 
     [TestCase("HTTP/1.1")]
     [TestCase("HTTP/1.0")]
@@ -78,7 +78,7 @@ internal sealed class RequestFieldsTests
     [TestCase("a_b-c~d")]
     [TestCase("%C3%A9.example")]
     public void ValidHost_Passes(string host) =>
-        Assert.That(Wire.Text(Wire.Request($"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").Authority), Is.EqualTo(host));
+        Assert.That(Raw.Text(Raw.Request($"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").Authority), Is.EqualTo(host));
 
     [TestCase("")]
     [TestCase(":80")]
@@ -119,15 +119,15 @@ internal sealed class RequestFieldsTests
         var options = string.Join(',', Enumerable.Range(0, ConnectionFields.MaxOptions + 1).Select(i => $"x{i}"));
         RequestReaderTests.Refused($"GET / HTTP/1.1\r\nHost: a\r\nConnection: {options}\r\n\r\n", ProtocolError.BadFieldValue);
         RequestReaderTests.Refused($"GET / HTTP/1.1\r\nHost: a\r\nConnection: {new string(',', ConnectionFields.MaxOptions)}\r\n\r\n", ProtocolError.BadFieldValue);
-        Wire.RequestWith($"Connection: {options[..options.LastIndexOf(',')]}\r\n");
+        Raw.RequestWith($"Connection: {options[..options.LastIndexOf(',')]}\r\n");
     }
 
     [Test]
     public void FieldsBeyondTheFirstCapacity_AreKeptInOrder()
     {
         var lines = Enumerable.Range(0, 99).Select(i => $"X-{i}: {i}").ToArray();
-        var head = Wire.RequestWith(string.Concat(lines.Select(l => l + "\r\n")));
-        Assert.That(Wire.Lines(head.Fields), Is.EqualTo(lines.Prepend("Host: a")));
+        var head = Raw.RequestWith(string.Concat(lines.Select(l => l + "\r\n")));
+        Assert.That(Raw.Lines(head.Fields), Is.EqualTo(lines.Prepend("Host: a")));
         Assert.That(head.Fields.First(FieldName.Host).ToArray(), Is.EqualTo("a"u8.ToArray()));
     }
 }

@@ -18,7 +18,7 @@ internal sealed class RequestFramingTests
     [TestCase("transfer-encoding:CHUNKED\r\n", FramingKind.Chunked, -1)]
     public void WellFramed_IsDecided(string lines, FramingKind kind, long length)
     {
-        var decided = MessageFraming.TryOfRequest(Wire.RequestWith(lines), out var framing, out var error);
+        var decided = MessageFraming.TryOfRequest(Raw.RequestWith(lines), out var framing, out var error);
         Assert.That((decided, framing, error), Is.EqualTo((true, new Framing(kind, length), ProtocolError.None)));
     }
 
@@ -76,7 +76,7 @@ internal sealed class RequestFramingTests
     [TestCase("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n")]
     public void CodingInHttp10_IsRefused(string lines)
     {
-        var head = Wire.Request($"POST / HTTP/1.0\r\n{lines}\r\n");
+        var head = Raw.Request($"POST / HTTP/1.0\r\n{lines}\r\n");
         Assert.That(MessageFraming.TryOfRequest(head, out _, out var error), Is.False);
         Assert.That(error, Is.EqualTo(ProtocolError.CodingInOldVersion));
     }
@@ -104,11 +104,11 @@ internal sealed class RequestFramingTests
     [TestCase("HTTP/1.0", "Connection: keep-alive, close\r\n", false)]
     [TestCase("HTTP/1.0", "Proxy-Connection: keep-alive\r\n", false)]
     public void Persistence_FollowsVersionAndOptions(string version, string lines, bool persistent) =>
-        Assert.That(MessageFraming.IsPersistent(Wire.Request($"GET / {version}\r\nHost: a\r\n{lines}\r\n")), Is.EqualTo(persistent));
+        Assert.That(MessageFraming.IsPersistent(Raw.Request($"GET / {version}\r\nHost: a\r\n{lines}\r\n")), Is.EqualTo(persistent));
 
     private static void Refused(string lines, ProtocolError expected)
     {
-        Assert.That(MessageFraming.TryOfRequest(Wire.RequestWith(lines), out _, out var error), Is.False);
+        Assert.That(MessageFraming.TryOfRequest(Raw.RequestWith(lines), out _, out var error), Is.False);
         Assert.That(error, Is.EqualTo(expected));
     }
 }

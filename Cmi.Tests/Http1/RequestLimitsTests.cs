@@ -80,15 +80,15 @@ internal sealed class RequestLimitsTests
     {
         var head = new RequestHead();
         var scanned = 0;
-        RequestReader.Read(Wire.Bytes("GET /last HTTP/1.1\r\nHost: a\r\n\r\n"), ref scanned, Small, head, out _, out _);
-        Assert.That(RequestReader.Read(Wire.Bytes(text), ref scanned, Small, head, out _, out _), Is.EqualTo(ReadStatus.Invalid));
+        RequestReader.Read(Raw.Bytes("GET /last HTTP/1.1\r\nHost: a\r\n\r\n"), ref scanned, Small, head, out _, out _);
+        Assert.That(RequestReader.Read(Raw.Bytes(text), ref scanned, Small, head, out _, out _), Is.EqualTo(ReadStatus.Invalid));
         Assert.That((head.Method, head.MinorVersion), Is.EqualTo((method, minor)));
     }
 
     [Test]
     public void HeadThatBecomesTooLarge_LeavesMethodAndVersionForTheAnswer()
     {
-        var text = Wire.Bytes("HEAD / HTTP/1.1\r\nHost: a\r\nX: " + new string('x', 100));
+        var text = Raw.Bytes("HEAD / HTTP/1.1\r\nHost: a\r\nX: " + new string('x', 100));
         var scanned = 50;
         var head = new RequestHead();
         Assert.That(RequestReader.Read(text, ref scanned, Small, head, out _, out var error), Is.EqualTo(ReadStatus.Invalid));
@@ -102,7 +102,7 @@ internal sealed class RequestLimitsTests
     [Test]
     public void HeadThatComesByteByByte_IsDoneAtItsLastByteOnly()
     {
-        var text = Wire.Bytes("\r\nGET / HTTP/1.1\r\nHost: a\r\nA: b\r\n\r\n");
+        var text = Raw.Bytes("\r\nGET / HTTP/1.1\r\nHost: a\r\nA: b\r\n\r\n");
         var scanned = 0;
         var head = new RequestHead();
         for (var length = 1; length < text.Length; length++)
@@ -117,7 +117,7 @@ internal sealed class RequestLimitsTests
     [Test]
     public void ReadingTheSameHeadAgain_AllocatesNothing()
     {
-        var text = Wire.Bytes("GET http://b?c HTTP/1.1\r\nHost: a\r\n" + string.Concat(Enumerable.Range(0, 60).Select(i => $"X-{i}: {i}\r\n")) + "\r\n");
+        var text = Raw.Bytes("GET http://b?c HTTP/1.1\r\nHost: a\r\n" + string.Concat(Enumerable.Range(0, 60).Select(i => $"X-{i}: {i}\r\n")) + "\r\n");
         var head = new RequestHead();
         var scanned = 0;
         Read();
@@ -127,7 +127,7 @@ internal sealed class RequestLimitsTests
 
         void Read()
         {
-            if (RequestReader.Read(text, ref scanned, Wire.Limits, head, out _, out _) != ReadStatus.Done) throw new InvalidOperationException();
+            if (RequestReader.Read(text, ref scanned, Raw.Limits, head, out _, out _) != ReadStatus.Done) throw new InvalidOperationException();
         }
     }
 
@@ -135,13 +135,13 @@ internal sealed class RequestLimitsTests
 
     private static (ReadStatus Status, ProtocolError Error) Read(string text)
     {
-        var (status, _, _, error) = Wire.ReadRequest(text, Small);
+        var (status, _, _, error) = Raw.ReadRequest(text, Small);
         return (status, error);
     }
 
     private static ReadStatus ReadByteByByte(string text)
     {
-        var bytes = Wire.Bytes(text);
+        var bytes = Raw.Bytes(text);
         var status = ReadStatus.NeedMore;
         for (int length = 1, scanned = 0; length <= bytes.Length && status == ReadStatus.NeedMore; length++)
             status = RequestReader.Read(bytes.AsMemory(0, length), ref scanned, Small, new RequestHead(), out _, out _);

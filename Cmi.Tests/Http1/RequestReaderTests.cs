@@ -11,29 +11,29 @@ internal sealed class RequestReaderTests
     public void WholeHead_GivesItsParts()
     {
         const string text = "GET /a/b?c=%20d HTTP/1.1\r\nHost: example.org:8080\r\nX-One:1\r\nx-two: \t a b \t\r\nX-Empty:\r\n\r\n";
-        var (status, head, consumed, error) = Wire.ReadRequest(text + "GET /next");
+        var (status, head, consumed, error) = Raw.ReadRequest(text + "GET /next");
         using var _ = Assert.EnterMultipleScope();
         Assert.That(status, Is.EqualTo(ReadStatus.Done));
         Assert.That(error, Is.EqualTo(ProtocolError.None));
         Assert.That(consumed, Is.EqualTo(text.Length));
         Assert.That(head.Method, Is.EqualTo(Method.Get));
-        Assert.That(Wire.Text(head.MethodBytes), Is.EqualTo("GET"));
+        Assert.That(Raw.Text(head.MethodBytes), Is.EqualTo("GET"));
         Assert.That(head.MinorVersion, Is.EqualTo(1));
         Assert.That(head.Form, Is.EqualTo(TargetForm.Origin));
-        Assert.That(Wire.Text(head.Target), Is.EqualTo("/a/b?c=%20d"));
-        Assert.That(Wire.Text(head.PathAndQuery), Is.EqualTo("/a/b?c=%20d"));
-        Assert.That(Wire.Text(head.Authority), Is.EqualTo("example.org:8080"));
-        Assert.That(Wire.Lines(head.Fields), Is.EqualTo(new[] { "Host: example.org:8080", "X-One: 1", "x-two: a b", "X-Empty: " }));
-        Assert.That(Wire.Text(head.Fields.Bytes), Is.EqualTo(text));
+        Assert.That(Raw.Text(head.Target), Is.EqualTo("/a/b?c=%20d"));
+        Assert.That(Raw.Text(head.PathAndQuery), Is.EqualTo("/a/b?c=%20d"));
+        Assert.That(Raw.Text(head.Authority), Is.EqualTo("example.org:8080"));
+        Assert.That(Raw.Lines(head.Fields), Is.EqualTo(new[] { "Host: example.org:8080", "X-One: 1", "x-two: a b", "X-Empty: " }));
+        Assert.That(Raw.Text(head.Fields.Bytes), Is.EqualTo(text));
     }
 
     [Test]
     public void OneEmptyLineBefore_IsOverlookedAndConsumed()
     {
         const string text = "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n";
-        var (status, head, consumed, _) = Wire.ReadRequest(text);
+        var (status, head, consumed, _) = Raw.ReadRequest(text);
         Assert.That((status, consumed), Is.EqualTo((ReadStatus.Done, text.Length)));
-        Assert.That(Wire.Text(head.Target), Is.EqualTo("/"));
+        Assert.That(Raw.Text(head.Target), Is.EqualTo("/"));
     }
 
     [TestCase("\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")]
@@ -55,7 +55,7 @@ internal sealed class RequestReaderTests
     public void IncompleteHead_NeedsMore(string text)
     {
         var scanned = 0;
-        var status = RequestReader.Read(Wire.Bytes(text), ref scanned, Wire.Limits, new RequestHead(), out var consumed, out var error);
+        var status = RequestReader.Read(Raw.Bytes(text), ref scanned, Raw.Limits, new RequestHead(), out var consumed, out var error);
         Assert.That((status, consumed, error, scanned), Is.EqualTo((ReadStatus.NeedMore, 0, ProtocolError.None, text.Length)));
     }
 
@@ -102,16 +102,16 @@ internal sealed class RequestReaderTests
     [TestCase("OPTIONS http://b?c HTTP/1.1", "/?c")]
     public void Target_GivesPathAndQueryByteForByte(string line, string path)
     {
-        var head = Wire.Request($"{line}\r\nHost: a\r\n\r\n");
-        Assert.That(Wire.Text(head.PathAndQuery), Is.EqualTo(path));
-        Assert.That(Wire.Text(head.Target), Is.EqualTo(line.Split(' ')[1]));
+        var head = Raw.Request($"{line}\r\nHost: a\r\n\r\n");
+        Assert.That(Raw.Text(head.PathAndQuery), Is.EqualTo(path));
+        Assert.That(Raw.Text(head.Target), Is.EqualTo(line.Split(' ')[1]));
     }
 
     [Test]
     public void AbsoluteTarget_ReplacesHost()
     {
-        var head = Wire.Request("GET http://b:81/c HTTP/1.1\r\nHost: a\r\n\r\n");
-        Assert.That((head.Form, Wire.Text(head.Authority)), Is.EqualTo((TargetForm.Absolute, "b:81")));
+        var head = Raw.Request("GET http://b:81/c HTTP/1.1\r\nHost: a\r\n\r\n");
+        Assert.That((head.Form, Raw.Text(head.Authority)), Is.EqualTo((TargetForm.Absolute, "b:81")));
     }
 
     [Test]
@@ -119,9 +119,9 @@ internal sealed class RequestReaderTests
     {
         var head = new RequestHead();
         var scanned = 0;
-        RequestReader.Read(Wire.Bytes("GET http://b?c HTTP/1.1\r\nHost: a\r\n\r\n"), ref scanned, Wire.Limits, head, out _, out _);
-        RequestReader.Read(Wire.Bytes("PUT /d HTTP/1.0\r\n\r\n"), ref scanned, Wire.Limits, head, out _, out _);
-        Assert.That((head.Method, head.MinorVersion, Wire.Text(head.PathAndQuery), Wire.Text(head.Authority), head.Fields.Count),
+        RequestReader.Read(Raw.Bytes("GET http://b?c HTTP/1.1\r\nHost: a\r\n\r\n"), ref scanned, Raw.Limits, head, out _, out _);
+        RequestReader.Read(Raw.Bytes("PUT /d HTTP/1.0\r\n\r\n"), ref scanned, Raw.Limits, head, out _, out _);
+        Assert.That((head.Method, head.MinorVersion, Raw.Text(head.PathAndQuery), Raw.Text(head.Authority), head.Fields.Count),
             Is.EqualTo((Method.Put, 0, "/d", "", 0)));
         Assert.That(head.Fields.Has(FieldName.Host), Is.False);
     }
@@ -132,8 +132,8 @@ internal sealed class RequestReaderTests
     [TestCase("DELETE", Method.Delete)]
     public void AnyMethodToken_Passes(string name, Method method)
     {
-        var head = Wire.Request($"{name} / HTTP/1.1\r\nHost: a\r\n\r\n");
-        Assert.That((head.Method, Wire.Text(head.MethodBytes)), Is.EqualTo((method, name)));
+        var head = Raw.Request($"{name} / HTTP/1.1\r\nHost: a\r\n\r\n");
+        Assert.That((head.Method, Raw.Text(head.MethodBytes)), Is.EqualTo((method, name)));
     }
 
     [TestCase("HTTP/1.0", 0)]
@@ -141,12 +141,12 @@ internal sealed class RequestReaderTests
     [TestCase("HTTP/1.2", 1)]
     [TestCase("HTTP/1.9", 1)]
     public void VersionOfHttp1_IsSpokenToAsOneWeKnow(string version, int minor) =>
-        Assert.That(Wire.Request($"GET / {version}\r\nHost: a\r\n\r\n").MinorVersion, Is.EqualTo(minor));
+        Assert.That(Raw.Request($"GET / {version}\r\nHost: a\r\n\r\n").MinorVersion, Is.EqualTo(minor));
 
     [TestCase("100-continue")]
     [TestCase("100-Continue")]
     public void ExpectContinue_Passes(string value) =>
-        Assert.That(Wire.RequestWith($"Expect: {value}\r\n").Fields.ListHas(FieldName.Expect, "100-continue"u8));
+        Assert.That(Raw.RequestWith($"Expect: {value}\r\n").Fields.ListHas(FieldName.Expect, "100-continue"u8));
 
     [TestCase("200-ok")]
     [TestCase("")]
@@ -162,11 +162,11 @@ internal sealed class RequestReaderTests
         Refused("GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nExpect: x\r\n\r\n", ProtocolError.ExpectationFailed);
 
     [Test]
-    public void ExpectationInHttp10_IsIgnored() => Wire.Request("GET / HTTP/1.0\r\nExpect: x\r\n\r\n");
+    public void ExpectationInHttp10_IsIgnored() => Raw.Request("GET / HTTP/1.0\r\nExpect: x\r\n\r\n");
 
     internal static void Refused(string text, ProtocolError expected)
     {
-        var (status, _, consumed, error) = Wire.ReadRequest(text);
+        var (status, _, consumed, error) = Raw.ReadRequest(text);
         Assert.That((status, consumed, error), Is.EqualTo((ReadStatus.Invalid, 0, expected)));
     }
 }

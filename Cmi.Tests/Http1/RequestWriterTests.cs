@@ -47,23 +47,23 @@ internal sealed class RequestWriterTests
     [TestCase("9.9.9.9\r\nX: y", "cmi")]
     [TestCase("9.9.9.9", "cmi\nX")]
     public void ControlInWhatWeAdd_IsABug(string peer, string via) => Assert.Throws<ArgumentException>(
-        () => RequestWriter.WriteHead(new HeadBuffer(), Wire.RequestWith(""), Wire.Bytes(peer), Wire.Bytes(via)));
+        () => RequestWriter.WriteHead(new HeadBuffer(), Raw.RequestWith(""), Raw.Bytes(peer), Raw.Bytes(via)));
 
     [TestCase(FramingKind.None, -1, "\r\n")]
     [TestCase(FramingKind.Length, 0, "Content-Length: 0\r\n\r\n")]
     [TestCase(FramingKind.Length, 1234567890123, "Content-Length: 1234567890123\r\n\r\n")]
     [TestCase(FramingKind.Chunked, -1, "Transfer-Encoding: chunked\r\n\r\n")]
     public void End_TellsTheFraming(FramingKind kind, long length, string expected) =>
-        Assert.That(Wire.Written(into => RequestWriter.WriteEnd(into, new Framing(kind, length))), Is.EqualTo(expected));
+        Assert.That(Raw.Written(into => RequestWriter.WriteEnd(into, new Framing(kind, length))), Is.EqualTo(expected));
 
     [Test]
     public void Upgrade_IsAskedAnewForThisHop()
     {
-        var head = Wire.RequestWith("Connection: Upgrade, X\r\nUpgrade: h2c, websocket\r\nUpgrade: other/1\r\n");
-        Assert.That(Wire.Written(into => RequestWriter.WriteUpgrade(into, head)),
+        var head = Raw.RequestWith("Connection: Upgrade, X\r\nUpgrade: h2c, websocket\r\nUpgrade: other/1\r\n");
+        Assert.That(Raw.Written(into => RequestWriter.WriteUpgrade(into, head)),
             Is.EqualTo("Connection: Upgrade\r\nUpgrade: websocket, other/1\r\n"));
     }
 
     private static string Write(string request) =>
-        Wire.Written(into => RequestWriter.WriteHead(into, Wire.Request(request), "9.9.9.9"u8, "cmi"u8));
+        Raw.Written(into => RequestWriter.WriteHead(into, Raw.Request(request), "9.9.9.9"u8, "cmi"u8));
 }

@@ -36,7 +36,7 @@ internal sealed class ResponseFramingTests
     [TestCase("Transfer-Encoding: ,chunked\r\n", ProtocolError.UnknownTransferCoding)]
     public void WhatCannotBeDecoded_IsRefused(string lines, ProtocolError expected)
     {
-        var head = Wire.Response($"HTTP/1.1 200 OK\r\n{lines}\r\n");
+        var head = Raw.Response($"HTTP/1.1 200 OK\r\n{lines}\r\n");
         Assert.That(MessageFraming.TryOfResponse(head, Method.Get, out _, out var error), Is.False);
         Assert.That(error, Is.EqualTo(expected));
     }
@@ -92,14 +92,14 @@ internal sealed class ResponseFramingTests
     [TestCase("HTTP/1.0", "Transfer-Encoding: chunked\r\nConnection: keep-alive\r\n", false)]
     public void Persistence_FollowsVersionOptionsAndFraming(string version, string lines, bool persistent)
     {
-        var head = Wire.Response($"{version} 200 OK\r\n{lines}\r\n");
+        var head = Raw.Response($"{version} 200 OK\r\n{lines}\r\n");
         MessageFraming.TryOfResponse(head, Method.Get, out var framing, out _);
         Assert.That(MessageFraming.IsPersistent(head, framing), Is.EqualTo(persistent));
     }
 
     private static Framing Decide(string text, Method method = Method.Get)
     {
-        Assert.That(MessageFraming.TryOfResponse(Wire.Response(text), method, out var framing, out var error), Is.True);
+        Assert.That(MessageFraming.TryOfResponse(Raw.Response(text), method, out var framing, out var error), Is.True);
         Assert.That(error, Is.EqualTo(ProtocolError.None));
         return framing;
     }

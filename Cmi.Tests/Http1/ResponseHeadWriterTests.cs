@@ -39,17 +39,17 @@ internal sealed class ResponseHeadWriterTests
     [TestCase(FramingKind.None, -1, true, 1, "\r\n")]
     [TestCase(FramingKind.None, 7, true, 1, "Content-Length: 7\r\n\r\n")]
     public void End_TellsFramingAndPersistence(FramingKind kind, long length, bool persistent, int minor, string expected) =>
-        Assert.That(Wire.Written(into => ResponseHeadWriter.WriteEnd(into, new Framing(kind, length), persistent, minor)), Is.EqualTo(expected));
+        Assert.That(Raw.Written(into => ResponseHeadWriter.WriteEnd(into, new Framing(kind, length), persistent, minor)), Is.EqualTo(expected));
 
     [Test]
     public void OwnReply_IsWhole() => Assert.That(
-        Wire.Written(into => ResponseHeadWriter.WriteOwn(into, 503, "Späť", Method.Get, true, 0, Date, 7)),
+        Raw.Written(into => ResponseHeadWriter.WriteOwn(into, 503, "Späť", Method.Get, true, 0, Date, 7)),
         Is.EqualTo("HTTP/1.1 503 Service Unavailable\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/plain; charset=utf-8\r\n" +
             "Retry-After: 7\r\nContent-Length: 6\r\nConnection: keep-alive\r\n\r\nSp\u00c3\u00a4\u00c5\u00a5"));
 
     [Test]
     public void OwnReplyToHead_HasTheLengthButNotTheContent() => Assert.That(
-        Wire.Written(into => ResponseHeadWriter.WriteOwn(into, 400, "text", Method.Head, false, 1, default)),
+        Raw.Written(into => ResponseHeadWriter.WriteOwn(into, 400, "text", Method.Head, false, 1, default)),
         Is.EqualTo("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 4\r\nConnection: close\r\n\r\n"));
 
     [TestCase(100)]
@@ -62,11 +62,11 @@ internal sealed class ResponseHeadWriterTests
 
     [Test]
     public void ControlInDate_IsABug() => Assert.Throws<ArgumentException>(
-        () => ResponseHeadWriter.WriteHead(new HeadBuffer(), Wire.Response("HTTP/1.1 200 OK\r\n\r\n"), "a\r\nb"u8));
+        () => ResponseHeadWriter.WriteHead(new HeadBuffer(), Raw.Response("HTTP/1.1 200 OK\r\n\r\n"), "a\r\nb"u8));
 
     [Test]
     public void Upgrade_IsAnsweredAnewForThisHop() => Assert.That(
-        Wire.Written(into => ResponseHeadWriter.WriteUpgrade(into, Wire.Response("HTTP/1.1 101 x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"))),
+        Raw.Written(into => ResponseHeadWriter.WriteUpgrade(into, Raw.Response("HTTP/1.1 101 x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"))),
         Is.EqualTo("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
 
     [Test]
@@ -79,5 +79,5 @@ internal sealed class ResponseHeadWriterTests
         }
     }
 
-    private static string Write(string response) => Wire.Written(into => ResponseHeadWriter.WriteHead(into, Wire.Response(response), Date));
+    private static string Write(string response) => Raw.Written(into => ResponseHeadWriter.WriteHead(into, Raw.Response(response), Date));
 }

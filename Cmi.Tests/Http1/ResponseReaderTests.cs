@@ -11,11 +11,11 @@ internal sealed class ResponseReaderTests
     public void WholeHead_GivesItsParts()
     {
         const string text = "HTTP/1.1 404 Not \u00e9 Found\r\nA: 1\r\nB:2\r\n\r\n";
-        var (status, head, consumed, error) = Wire.ReadResponse(text + "content");
+        var (status, head, consumed, error) = Raw.ReadResponse(text + "content");
         using var _ = Assert.EnterMultipleScope();
         Assert.That((status, consumed, error), Is.EqualTo((ReadStatus.Done, text.Length, ProtocolError.None)));
-        Assert.That((head.Status, head.MinorVersion, Wire.Text(head.Reason)), Is.EqualTo((404, 1, "Not \u00e9 Found")));
-        Assert.That(Wire.Lines(head.Fields), Is.EqualTo(new[] { "A: 1", "B: 2" }));
+        Assert.That((head.Status, head.MinorVersion, Raw.Text(head.Reason)), Is.EqualTo((404, 1, "Not \u00e9 Found")));
+        Assert.That(Raw.Lines(head.Fields), Is.EqualTo(new[] { "A: 1", "B: 2" }));
     }
 
     [TestCase("HTTP/1.0 200 OK", 0, 200, "OK")]
@@ -24,8 +24,8 @@ internal sealed class ResponseReaderTests
     [TestCase("HTTP/1.1 200", 1, 200, "")]
     public void WellFormedLine_Passes(string line, int minor, int status, string reason)
     {
-        var head = Wire.Response($"{line}\r\n\r\n");
-        Assert.That((head.MinorVersion, head.Status, Wire.Text(head.Reason)), Is.EqualTo((minor, status, reason)));
+        var head = Raw.Response($"{line}\r\n\r\n");
+        Assert.That((head.MinorVersion, head.Status, Raw.Text(head.Reason)), Is.EqualTo((minor, status, reason)));
     }
 
     [TestCase("HTTP/1.1 099 x")]
@@ -82,7 +82,7 @@ internal sealed class ResponseReaderTests
     [TestCase("HTTP/1.1 200 OK\r\nA: b\r\n\r")]
     public void IncompleteHead_NeedsMore(string text)
     {
-        var (status, _, consumed, error) = Wire.ReadResponse(text);
+        var (status, _, consumed, error) = Raw.ReadResponse(text);
         Assert.That((status, consumed, error), Is.EqualTo((ReadStatus.NeedMore, 0, ProtocolError.None)));
     }
 
@@ -97,8 +97,8 @@ internal sealed class ResponseReaderTests
     [TestCase("Content-Length:\r\n 5", "Content-Length: 5")]
     public void BlankBeforeColonAndFold_AreMended(string lines, string expected)
     {
-        var head = Wire.Response($"HTTP/1.1 200 OK\r\n{lines}\r\nZ: z\r\n\r\n");
-        Assert.That(Wire.Lines(head.Fields), Is.EqualTo(new[] { expected, "Z: z" }));
+        var head = Raw.Response($"HTTP/1.1 200 OK\r\n{lines}\r\nZ: z\r\n\r\n");
+        Assert.That(Raw.Lines(head.Fields), Is.EqualTo(new[] { expected, "Z: z" }));
     }
 
     [TestCase(" A: b", ProtocolError.BadFieldLine, TestName = "ResponseWithBlankBeforeFirstField_IsRefused")]
@@ -112,18 +112,18 @@ internal sealed class ResponseReaderTests
     public void MalformedField_IsRefused(string lines, ProtocolError error) => Refused($"HTTP/1.1 200 OK\r\n{lines}\r\n\r\n", error);
 
     [Test]
-    public void EndlessHead_IsTooLarge() => Refused("HTTP/1.1 200 OK\r\nA: " + new string('x', Wire.Limits.MaxBytes), ProtocolError.HeadTooLarge);
+    public void EndlessHead_IsTooLarge() => Refused("HTTP/1.1 200 OK\r\nA: " + new string('x', Raw.Limits.MaxBytes), ProtocolError.HeadTooLarge);
 
     [Test]
-    public void EndlessReason_IsTooLarge() => Refused("HTTP/1.1 200 " + new string('x', Wire.Limits.MaxBytes), ProtocolError.HeadTooLarge);
+    public void EndlessReason_IsTooLarge() => Refused("HTTP/1.1 200 " + new string('x', Raw.Limits.MaxBytes), ProtocolError.HeadTooLarge);
 
     [Test]
     public void EndlessFields_AreTooMany() =>
-        Refused("HTTP/1.1 200 OK\r\n" + string.Concat(Enumerable.Repeat("A:\r\n", Wire.Limits.MaxFields + 1)), ProtocolError.TooManyFields);
+        Refused("HTTP/1.1 200 OK\r\n" + string.Concat(Enumerable.Repeat("A:\r\n", Raw.Limits.MaxFields + 1)), ProtocolError.TooManyFields);
 
     private static void Refused(string text, ProtocolError expected)
     {
-        var (status, _, consumed, error) = Wire.ReadResponse(text);
+        var (status, _, consumed, error) = Raw.ReadResponse(text);
         Assert.That((status, consumed, error), Is.EqualTo((ReadStatus.Invalid, 0, expected)));
     }
 }

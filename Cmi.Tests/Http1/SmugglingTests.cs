@@ -54,7 +54,7 @@ internal sealed class SmugglingTests
     public void ContentOfAMethodThatSeldomHasOne_IsFramed(string method)
     {
         // CL.0 and 0.CL: a hop that overlooks the length takes the content for the next request.
-        var head = Wire.Request($"{method} / HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\n");
+        var head = Raw.Request($"{method} / HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\n");
         Assert.That(MessageFraming.TryOfRequest(head, out var framing, out _), Is.True);
         Assert.That(Written(head, MessageFraming.ToServer(framing, null)), Does.EndWith("\r\nContent-Length: 30\r\n\r\n"));
     }
@@ -62,7 +62,7 @@ internal sealed class SmugglingTests
     [Test]
     public void ConnectionThatNamesFraming_DoesNotRemoveIt()
     {
-        var head = Wire.RequestWith("Connection: Content-Length, Host, Cookie, Authorization, X-Forwarded-For, Via\r\nContent-Length: 5\r\n" +
+        var head = Raw.RequestWith("Connection: Content-Length, Host, Cookie, Authorization, X-Forwarded-For, Via\r\nContent-Length: 5\r\n" +
             "Cookie: c\r\nAuthorization: d\r\nVia: 1.1 e\r\n");
         Assert.That(MessageFraming.TryOfRequest(head, out var framing, out _), Is.True);
         var written = Written(head, MessageFraming.ToServer(framing, null));
@@ -74,7 +74,7 @@ internal sealed class SmugglingTests
     public void TrailersThatLookLikeFraming_AreDropped() =>
         Assert.That(Decoded.OfChunked("1\r\na\r\n0\r\nContent-Length: 99\r\nHost: evil\r\n\r\n").Content, Is.EqualTo("a"));
 
-    private static string Written(RequestHead head, Framing framing) => Wire.Written(into =>
+    private static string Written(RequestHead head, Framing framing) => Raw.Written(into =>
     {
         RequestWriter.WriteHead(into, head, "9.9.9.9"u8, "cmi"u8);
         RequestWriter.WriteEnd(into, framing);
@@ -83,9 +83,9 @@ internal sealed class SmugglingTests
     /// <summary>Whether a request passes all that stands before a server.</summary>
     private static bool Accepts(string head, string content)
     {
-        var (status, parsed, _, _) = Wire.ReadRequest(head);
+        var (status, parsed, _, _) = Raw.ReadRequest(head);
         return status == ReadStatus.Done
             && MessageFraming.TryOfRequest(parsed, out var framing, out _)
-            && Decoded.Of(framing, Wire.Bytes(content)).Status == DecodeStatus.End;
+            && Decoded.Of(framing, Raw.Bytes(content)).Status == DecodeStatus.End;
     }
 }

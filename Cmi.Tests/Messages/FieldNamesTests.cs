@@ -35,9 +35,9 @@ internal sealed class FieldNamesTests
     public void KnownName_IsRecognisedInAnyCaseAndNotByItsNeighbours(string name, FieldName expected)
     {
         foreach (var same in new[] { name, name.ToLowerInvariant(), name.ToUpperInvariant() })
-            Assert.That(FieldNames.Parse(Wire.Bytes(same)), Is.EqualTo(expected), same);
+            Assert.That(FieldNames.Parse(Raw.Bytes(same)), Is.EqualTo(expected), same);
         foreach (var other in new[] { name + "x", name[..^1], name[..^1] + "_", "_" + name[1..], name.Replace('-', '_') })
-            Assert.That(FieldNames.Parse(Wire.Bytes(other)), other == name ? Is.EqualTo(expected) : Is.EqualTo(FieldName.Other), other);
+            Assert.That(FieldNames.Parse(Raw.Bytes(other)), other == name ? Is.EqualTo(expected) : Is.EqualTo(FieldName.Other), other);
     }
 
     [Test]

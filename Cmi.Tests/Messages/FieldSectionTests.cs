@@ -7,7 +7,7 @@ namespace Cmi.Tests.Messages;
 [TestFixture]
 internal sealed class FieldSectionTests
 {
-    private static FieldSection Fields(string lines) => Wire.Response($"HTTP/1.1 200 OK\r\n{lines}\r\n").Fields;
+    private static FieldSection Fields(string lines) => Raw.Response($"HTTP/1.1 200 OK\r\n{lines}\r\n").Fields;
 
     [Test]
     public void Has_KnowsOnlyWhatCame()
@@ -20,7 +20,7 @@ internal sealed class FieldSectionTests
     public void First_IsTheFirstLineOfItsName()
     {
         var fields = Fields("Via: a\r\nDate: b\r\nVia: c\r\n");
-        Assert.That((Wire.Text(fields.First(FieldName.Via)), Wire.Text(fields.First(FieldName.Date)), fields.First(FieldName.Host).Length),
+        Assert.That((Raw.Text(fields.First(FieldName.Via)), Raw.Text(fields.First(FieldName.Date)), fields.First(FieldName.Host).Length),
             Is.EqualTo(("a", "b", 0)));
         Assert.That((fields.HasRepeated(FieldName.Via), fields.HasRepeated(FieldName.Date)), Is.EqualTo((true, false)));
     }

@@ -15,7 +15,7 @@ internal sealed class ListElementsTests
     public void Value_IsCutAtCommas(string value, string expected)
     {
         var found = "";
-        foreach (var element in new ListElements(Wire.Bytes(value))) found += $"[{Wire.Text(element)}]";
+        foreach (var element in new ListElements(Raw.Bytes(value))) found += $"[{Raw.Text(element)}]";
         Assert.That(found, Is.EqualTo(expected));
     }
 }

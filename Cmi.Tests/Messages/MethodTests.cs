@@ -23,7 +23,7 @@ internal sealed class MethodTests
     [TestCase("", Method.Other, false, false)]
     public void Name_TellsWhatMayBeDone(string name, Method expected, bool safe, bool idempotent)
     {
-        var method = MethodExtensions.Parse(Wire.Bytes(name));
+        var method = MethodExtensions.Parse(Raw.Bytes(name));
         Assert.That((method, method.IsSafe, method.IsIdempotent), Is.EqualTo((expected, safe, idempotent)));
     }
 }

@@ -6,7 +6,7 @@ using NUnit.Framework;
 namespace Cmi.Tests.Http1;
 
 /// <summary>Messages as text, an octet a character, so that tests show what is on the wire.</summary>
-internal static class Wire
+internal static class Raw
 {
     public static readonly HeadLimits Limits = new(MaxBytes: 8192, MaxLineBytes: 4096, MaxFields: 100);
 
