@@ -84,6 +84,7 @@ public abstract partial class BufferStoreContract
     {
         var buffer = Create();
         Append(buffer, 5_000);
+        WaitForRoom(buffer);
         On(() =>
         {
             buffer.GetMemory(1).Span[0] = 99;

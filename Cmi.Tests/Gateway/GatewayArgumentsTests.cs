@@ -10,7 +10,7 @@ public sealed class GatewayArgumentsTests
     {
         var arguments = Parse(
             "--listen", "http://127.0.0.1:0", "--listen=unix:/run/cmi", "--server", "http://a:1", "--server=http://b:2",
-            "--buffer", "disk", "--buffer-path", "/no/such/dir", "--buffer-ram", "64M", "--buffer-flash=2g", "--buffer-disk=70000",
+            "--buffer", "disk", "--buffer-path", "/no/such/dir", "--buffer-ram", "64M", "--buffer-flash=2g", "--buffer-disk=700000",
             "--loops", "3", "--max-requests-per-server", "5", "--Cmi:Timeouts:Queue=00:00:01", "--cmi:Limits:MaxFields", "99", "--Logging:LogLevel:Cmi=Debug");
 
         Assert.Multiple(() =>
@@ -20,7 +20,7 @@ public sealed class GatewayArgumentsTests
             Assert.That(arguments.Servers, Is.EqualTo(["http://a:1", "http://b:2"]));
             Assert.That(arguments.Buffers, Is.EqualTo(new BufferArguments
             {
-                Kind = "disk", Path = "/no/such/dir", RamBytes = 64L << 20, FlashBytes = 2L << 30, DiskBytes = 70_000,
+                Kind = "disk", Path = "/no/such/dir", RamBytes = 64L << 20, FlashBytes = 2L << 30, DiskBytes = 700_000,
             }));
             Assert.That(arguments.Loops, Is.EqualTo(3));
             Assert.That(arguments.Settings, Is.EquivalentTo(new Dictionary<string, string?>

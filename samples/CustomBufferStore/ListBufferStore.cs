@@ -10,29 +10,31 @@ internal sealed class ListBufferStore(long maxTotalBytes) : IBufferStore
     private long _usedBytes;
 
     public IBuffer? TryCreate(ILoop loop, long? expectedBytes) =>
-        Interlocked.Read(ref _usedBytes) < maxTotalBytes ? new ListBuffer(this, expectedBytes) : null;
+        Interlocked.Read(ref _usedBytes) < maxTotalBytes ? new ListBuffer(this, expectedBytes ?? 0) : null;
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     // Several loops ask at once: take first, and give back what was too much.
-    internal byte[]? TryTake(int bytes)
+    internal bool TryTake(int bytes)
     {
-        if (Interlocked.Add(ref _usedBytes, bytes) <= maxTotalBytes) return new byte[bytes];
+        if (Interlocked.Add(ref _usedBytes, bytes) <= maxTotalBytes) return true;
         GiveBack(bytes);
-        return null;
+        return false;
     }
 
     internal void GiveBack(int bytes) => Interlocked.Add(ref _usedBytes, -bytes);
 }
 
 /// <summary>The content of one message. Everything here happens on one loop, so there are no locks.</summary>
-internal sealed class ListBuffer(ListBufferStore store, long? expectedBytes) : IBuffer
+internal sealed class ListBuffer(ListBufferStore store, long expectedBytes) : IBuffer
 {
-    private const int MaxPieceBytes = 65536;
+    private const int RoomBytes = 65536;                            // what Room.Ok promises, and the largest piece
+    private const int SmallestPieceBytes = 4096;
 
     private readonly List<Piece> _pieces = [];                      // in order; the last one is being filled
-    private byte[]? _next;                                          // taken by WaitForRoomAsync, so that GetMemory cannot fail
-    private TaskCompletionSource? _more;                            // the reader that waits for bytes or an end
+    private int _reserved;                                          // taken by WaitForRoomAsync, so that GetMemory cannot fail
+    private long _released;                                         // bytes before this are not asked for again
+    private TaskCompletionSource? _more;                            // wakes the reader that waits for bytes or the end
     private Exception? _failure;
 
     public long Length { get; private set; }
@@ -41,31 +43,42 @@ internal sealed class ListBuffer(ListBufferStore store, long? expectedBytes) : I
 
     public ValueTask<Room> WaitForRoomAsync(CancellationToken cancellationToken)
     {
-        var left = expectedBytes - Length is { } bytes and > 0 ? bytes : MaxPieceBytes;
-        _next ??= store.TryTake((int)Math.Min(left, MaxPieceBytes));
-        return new(_next is null ? Room.Full : Room.Ok);
+        if (_reserved == 0 && store.TryTake(RoomBytes)) _reserved = RoomBytes;
+        return new(_reserved == 0 ? Room.Full : Room.Ok);
     }
 
     public Memory<byte> GetMemory(int atLeast)
     {
-        if (State != BufferState.Open) throw new InvalidOperationException($"The buffer is {State}.");
-        if (_pieces is not [.., var last] || last.Free < atLeast)
+        Require(atLeast is >= 1 and <= RoomBytes, nameof(atLeast));
+        RequireOpen();
+        var last = _pieces.LastOrDefault();
+        if (last is null || last.Free < atLeast)
         {
-            _pieces.Add(last = new(Length, _next ?? throw new InvalidOperationException("There is no room.")));
-            _next = null;
+            if (last is { Length: 0 }) _reserved += Unused(last);
+            // A piece is as large as all before it, so that a short content takes little and a long one has few pieces.
+            var bytes = Math.Max(atLeast, (int)Math.Clamp(Math.Max(expectedBytes, Length), SmallestPieceBytes, RoomBytes));
+            if (_reserved < bytes) throw new InvalidOperationException("There is no room; ask WaitForRoomAsync first.");
+            _reserved -= bytes;
+            _pieces.Add(last = new(Length, new byte[bytes]));
         }
         return last.Bytes.AsMemory(last.Length);
     }
 
     public void Advance(int count)
     {
+        Require(count == 0 || (count > 0 && _pieces.Count > 0 && count <= _pieces[^1].Free), nameof(count));
         if (count == 0) return;
         _pieces[^1].Length += count;
         Length += count;
+        Unreserve();
         WakeReader();
     }
 
-    public void Complete() => End(State == BufferState.Open ? BufferState.Whole : throw new InvalidOperationException($"The buffer is {State}."));
+    public void Complete()
+    {
+        RequireOpen();
+        End(BufferState.Whole);
+    }
 
     public void Fail(Exception why)
     {
@@ -76,19 +89,22 @@ internal sealed class ListBuffer(ListBufferStore store, long? expectedBytes) : I
 
     public async ValueTask<BufferSlice> ReadAsync(long offset, int maxBytes, CancellationToken cancellationToken)
     {
+        Require(offset >= _released && offset <= Length, nameof(offset));
+        Require(maxBytes >= 1, nameof(maxBytes));
         while (offset == Length && State == BufferState.Open)
         {
             // Asynchronous, so that the reader goes on in its own turn of the loop and not inside Advance.
             _more ??= new(TaskCreationOptions.RunContinuationsAsynchronously);
             await _more.Task.WaitAsync(cancellationToken);
         }
-        if (offset < Length)
-            return new((_pieces.Find(p => offset < p.End) ?? throw new IOException("The content was released.")).From(offset, maxBytes));
+        if (offset < Length) return new(_pieces.First(p => offset < p.End).From(offset, maxBytes));
         return State == BufferState.Whole ? default : throw new IOException("The content ends before it is whole.", _failure);
     }
 
     public void Release(long upTo)
     {
+        Require(upTo <= Length, nameof(upTo));
+        _released = Math.Max(_released, upTo);
         // The piece that is being filled stays: someone may hold its memory between GetMemory and Advance.
         while (_pieces is [var first, ..] && first.End <= upTo && (_pieces.Count > 1 || first.Free == 0 || State != BufferState.Open)) Drop(first);
     }
@@ -96,9 +112,8 @@ internal sealed class ListBuffer(ListBufferStore store, long? expectedBytes) : I
     public ValueTask DisposeAsync()
     {
         Fail(new ObjectDisposedException(nameof(ListBuffer)));
-        foreach (var piece in _pieces.ToArray()) Drop(piece);
-        if (_next is not null) store.GiveBack(_next.Length);
-        _next = null;
+        while (_pieces is [var first, ..]) Drop(first);
+        Unreserve();
         return ValueTask.CompletedTask;
     }
 
@@ -108,16 +123,40 @@ internal sealed class ListBuffer(ListBufferStore store, long? expectedBytes) : I
         store.GiveBack(piece.Bytes.Length);
     }
 
+    // A piece that was given out and not filled makes way for a larger one.
+    private int Unused(Piece piece)
+    {
+        _pieces.Remove(piece);
+        return piece.Bytes.Length;
+    }
+
     private void End(BufferState state)
     {
         State = state;
+        Unreserve();
         WakeReader();
+    }
+
+    private void Unreserve()
+    {
+        store.GiveBack(_reserved);
+        _reserved = 0;
     }
 
     private void WakeReader()
     {
         _more?.TrySetResult();
         _more = null;
+    }
+
+    private void RequireOpen()
+    {
+        if (State != BufferState.Open) throw new InvalidOperationException($"The buffer is {State}.");
+    }
+
+    private static void Require(bool met, string parameter)
+    {
+        if (!met) throw new ArgumentOutOfRangeException(parameter);
     }
 
     private sealed class Piece(long start, byte[] bytes)
@@ -130,7 +169,6 @@ internal sealed class ListBuffer(ListBufferStore store, long? expectedBytes) : I
 
         public long End => start + Length;
 
-        public ReadOnlyMemory<byte> From(long offset, int maxBytes) =>
-            bytes.AsMemory((int)(offset - start), (int)Math.Min(End - offset, maxBytes));
+        public ReadOnlyMemory<byte> From(long offset, int maxBytes) => bytes.AsMemory((int)(offset - start), (int)Math.Min(End - offset, maxBytes));
     }
 }
