@@ -94,8 +94,13 @@ internal static class MessageFraming
     {
         error = ProtocolError.None;
         var codings = TransferCodings.Of(head.Fields);
-        // RFC 9112 §6.3 rule 4: what does not end in chunked goes on until the connection closes.
-        if (!codings.EndInChunked) return new Framing(FramingKind.UntilClose, Doubtful: true);
+        if (!codings.EndInChunked)
+        {
+            // RFC 9112 §6.3 rule 4: it goes on until the connection closes. What codings it has under way belong to this hop and would have to be taken off
+            // here, which we cannot: passed on without its Transfer-Encoding it would be garbage. Old servers' "identity" is none.
+            if (codings.HasOthers || codings.Chunked > 0) error = ProtocolError.UnknownTransferCoding;
+            return new Framing(FramingKind.UntilClose, Doubtful: true);
+        }
         if (codings.Chunked > 1) error = ProtocolError.BadTransferCoding;                           // RFC 9112 §7.1: not to be applied twice.
         // The coding under the chunks belongs to this hop and would have to be taken off here, which we do not do.
         else if (codings.HasOthers || codings.HasJunk) error = ProtocolError.UnknownTransferCoding;

@@ -22,7 +22,7 @@ internal static class ProtocolErrorExtensions
         /// </summary>
         public int Status => error switch
         {
-            ProtocolError.MethodNotAllowed => 405,
+            ProtocolError.MethodNotAllowed => 501,                             // RFC 9110 §15.6.2; a 405 would have to say what is allowed
             ProtocolError.ContentTooLarge => 413,
             ProtocolError.RequestLineTooLong => 414,
             ProtocolError.ExpectationFailed => 417,
