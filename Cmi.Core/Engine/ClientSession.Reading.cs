@@ -1,3 +1,4 @@
+using Cmi.Forwarding;
 using Cmi.Http1;
 using Cmi.Loops;
 using Cmi.Messages;
@@ -102,6 +103,11 @@ internal sealed partial class ClientSession
         if (framing.Kind == FramingKind.Length && framing.Length > _state.Settings.MaxRequestContentBytes)
         {
             RefuseInput(ProtocolError.ContentTooLarge.Status, ProtocolError.ContentTooLarge.Explanation);
+            return;
+        }
+        if (ViaField.IsLoop(head.Fields, CmiEngine.Pseudonym))
+        {
+            RefuseInput(508, "The request goes round in a loop.");
             return;
         }
         var exchange = _state.Rent();

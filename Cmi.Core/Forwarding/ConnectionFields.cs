@@ -16,7 +16,8 @@ internal readonly ref struct ConnectionFields
 
     /// <summary>Removed whether Connection names them or not.</summary>
     public static readonly FieldNameSet OfTheHop = FieldNameSet.Of(
-        FieldName.Connection, FieldName.KeepAlive, FieldName.ProxyConnection, FieldName.Te, FieldName.Trailer, FieldName.TransferEncoding, FieldName.Upgrade);
+        FieldName.Connection, FieldName.KeepAlive, FieldName.ProxyConnection, FieldName.Te, FieldName.Trailer,
+        FieldName.TransferEncoding, FieldName.Upgrade);
 
     /// <summary>
     /// Kept even if Connection names them: a client could otherwise have us take away what framing, routing and access checks at the server

@@ -14,7 +14,9 @@ internal static class RequestLineParser
     private static readonly SearchValues<byte> TargetOctets = SearchValues.Create(
         "!\"$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"u8);
 
-    /// <summary>Finds what is certainly wrong with a request line that is not complete; <see cref="ProtocolError.None"/> if it may still become one.</summary>
+    /// <summary>
+    /// Finds what is certainly wrong with a request line that is not complete; <see cref="ProtocolError.None"/> if it may still become one.
+    /// </summary>
     public static ProtocolError CheckPart(ReadOnlySpan<byte> part, int maxLineBytes)
     {
         if (part.Length > 0 && part[^1] == Octets.CR) part = part[..^1];                    // Its LF may come.
@@ -82,7 +84,9 @@ internal static class RequestLineParser
         return ParseAbsolute(bytes, place, method, head);
     }
 
-    /// <summary>RFC 9112 §3.2.2: its authority is the one that counts. The scheme decides nothing here: what counts is how the request came.</summary>
+    /// <summary>
+    /// RFC 9112 §3.2.2: its authority is the one that counts. The scheme decides nothing here: what counts is how the request came.
+    /// </summary>
     private static ProtocolError ParseAbsolute(ReadOnlySpan<byte> bytes, Part place, Method method, RequestHead head)
     {
         var target = place.Of(bytes);
@@ -98,7 +102,7 @@ internal static class RequestLineParser
         var path = new Part(place.Start + pathStart, place.Length - pathStart);
         head.SetTarget(place, TargetForm.Absolute, new Part(place.Start + schemeLength, authorityLength), path);
         if (path.Length == 0) head.ComposePath(method == Method.Options ? "*"u8 : "/"u8, default);      // RFC 9112 §3.2.1, §3.2.4
-        else if (target[pathStart] == '?') head.ComposePath("/"u8, path.Of(bytes));                     // RFC 9112 §3.2.1: an empty path is sent as "/".
+        else if (target[pathStart] == '?') head.ComposePath("/"u8, path.Of(bytes));   // RFC 9112 §3.2.1: an empty path is sent as "/".
         return ProtocolError.None;
     }
 

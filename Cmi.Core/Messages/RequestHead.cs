@@ -35,7 +35,9 @@ internal sealed class RequestHead
     /// <summary>The whole target as it came.</summary>
     public ReadOnlySpan<byte> Target => _target.Of(Fields.Bytes);
 
-    /// <summary>Path and query as they go to the server, byte for byte: "/..." or "*". Of an absolute target without a path: "/", or "*" for OPTIONS.</summary>
+    /// <summary>
+    /// Path and query as they go to the server, byte for byte: "/..." or "*". Of an absolute target without a path: "/", or "*" for OPTIONS.
+    /// </summary>
     public ReadOnlySpan<byte> PathAndQuery => _composedLength > 0 ? _composed.AsSpan(0, _composedLength) : _path.Of(Fields.Bytes);
 
     /// <summary>The authority that counts: of an absolute target its own, else the Host field's value; empty for HTTP/1.0 without one.</summary>
@@ -71,7 +73,9 @@ internal sealed class RequestHead
         _path = path;
     }
 
-    /// <summary>Takes a path that is not in the target as such. The bytes are copied to memory of this object, which is kept for the next such target.</summary>
+    /// <summary>
+    /// Takes a path that is not in the target as such. The bytes are copied to memory of this object, which is kept for the next such target.
+    /// </summary>
     public void ComposePath(ReadOnlySpan<byte> start, ReadOnlySpan<byte> rest)
     {
         _composedLength = start.Length + rest.Length;

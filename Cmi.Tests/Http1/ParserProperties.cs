@@ -96,7 +96,9 @@ internal sealed class ParserProperties
             && Raw.Lines(written.Fields).SkipLast(4).SequenceEqual(Raw.Lines(head.Fields));
     });
 
-    /// <summary>What is wrong behind the first line may be seen only when the head is complete; in one piece it is seen at once, also if it never ends.</summary>
+    /// <summary>
+    /// What is wrong behind the first line may be seen only when the head is complete; in one piece it is seen at once, also if it never ends.
+    /// </summary>
     private static bool IsEarlierRefusal(ReadStatus whole, ReadStatus pieces) => whole == ReadStatus.Invalid && pieces != ReadStatus.Done;
 
     private static (ReadStatus Status, int Consumed, string Parts) RequestOutcome(byte[] original, IEnumerable<int> ends)

@@ -10,7 +10,7 @@ internal sealed class ProtocolErrorTests
     [TestCase(ProtocolError.BadHost, 400)]
     [TestCase(ProtocolError.LengthWithCoding, 400)]
     [TestCase(ProtocolError.BadChunkSize, 400)]
-    [TestCase(ProtocolError.MethodNotAllowed, 405)]
+    [TestCase(ProtocolError.MethodNotAllowed, 501)]
     [TestCase(ProtocolError.ContentTooLarge, 413)]
     [TestCase(ProtocolError.RequestLineTooLong, 414)]
     [TestCase(ProtocolError.ExpectationFailed, 417)]

@@ -117,7 +117,8 @@ internal sealed class RequestLimitsTests
     [Test]
     public void ReadingTheSameHeadAgain_AllocatesNothing()
     {
-        var text = Raw.Bytes("GET http://b?c HTTP/1.1\r\nHost: a\r\n" + string.Concat(Enumerable.Range(0, 60).Select(i => $"X-{i}: {i}\r\n")) + "\r\n");
+        var lines = string.Concat(Enumerable.Range(0, 60).Select(i => $"X-{i}: {i}\r\n"));
+        var text = Raw.Bytes($"GET http://b?c HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
         var head = new RequestHead();
         var scanned = 0;
         Read();

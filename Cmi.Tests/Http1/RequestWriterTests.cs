@@ -64,6 +64,26 @@ internal sealed class RequestWriterTests
             Is.EqualTo("Connection: Upgrade\r\nUpgrade: websocket, other/1\r\n"));
     }
 
+    [Test]
+    public void WritingAgain_AllocatesNothing()
+    {
+        var head = Raw.RequestWith("Connection: x-gone\r\nX-Gone: 1\r\nVia: 1.1 a\r\nX-Forwarded-For: b\r\nUpgrade: c\r\nContent-Length: 5\r\n");
+        var into = new HeadBuffer();
+        Write();
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 100; i++) Write();
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+
+        void Write()
+        {
+            into.Reset();
+            MessageFraming.TryOfRequest(head, out var framing, out _);
+            RequestWriter.WriteHead(into, head, "9.9.9.9"u8, "cmi"u8);
+            RequestWriter.WriteUpgrade(into, head);
+            RequestWriter.WriteEnd(into, MessageFraming.ToServer(framing, 5));
+        }
+    }
+
     private static string Write(string request) =>
         Raw.Written(into => RequestWriter.WriteHead(into, Raw.Request(request), "9.9.9.9"u8, "cmi"u8));
 }

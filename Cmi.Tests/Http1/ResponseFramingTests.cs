@@ -18,7 +18,6 @@ internal sealed class ResponseFramingTests
     [TestCase("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", FramingKind.Chunked, -1, Doubtful)]
     [TestCase("Transfer-Encoding: chunked\r\nContent-Length: x\r\n", FramingKind.Chunked, -1, Doubtful)]
     [TestCase("Transfer-Encoding: identity\r\n", FramingKind.UntilClose, -1, Doubtful)]
-    [TestCase("Transfer-Encoding: chunked, identity\r\n", FramingKind.UntilClose, -1, Doubtful)]
     [TestCase("Transfer-Encoding:\r\nContent-Length: 5\r\n", FramingKind.UntilClose, -1, Doubtful)]
     public void Content_EndsByTheRules(string lines, FramingKind kind, long length, bool doubtful) =>
         Assert.That(Decide($"HTTP/1.1 200 OK\r\n{lines}\r\n"), Is.EqualTo(new Framing(kind, length, doubtful)));
@@ -27,6 +26,8 @@ internal sealed class ResponseFramingTests
     public void ChunkedInHttp10_IsDecodedButDoubtful() =>
         Assert.That(Decide("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), Is.EqualTo(new Framing(FramingKind.Chunked, -1, true)));
 
+    [TestCase("Transfer-Encoding: gzip\r\n", ProtocolError.UnknownTransferCoding)]
+    [TestCase("Transfer-Encoding: chunked, identity\r\n", ProtocolError.UnknownTransferCoding)]
     [TestCase("Content-Length: x\r\n", ProtocolError.BadContentLength)]
     [TestCase("Content-Length: 5\r\nContent-Length: 6\r\n", ProtocolError.BadContentLength)]
     [TestCase("Content-Length: 9223372036854775808\r\n", ProtocolError.BadContentLength)]
@@ -78,7 +79,8 @@ internal sealed class ResponseFramingTests
     [TestCase(Method.Get, 205, FramingKind.Length, 7, 7L, 1, FramingKind.Length, 0, TestName = "ResetContent_HasLengthZero")]
     [TestCase(Method.Get, 205, FramingKind.UntilClose, -1, null, 0, FramingKind.Length, 0, TestName = "ResetContentUntilClose_HasLengthZero")]
     public void ToClient(Method method, int status, FramingKind received, long length, long? whole, int minor, FramingKind kind, long expected) =>
-        Assert.That(MessageFraming.ToClient(new Framing(received, length, true), whole, method, status, minor), Is.EqualTo(new Framing(kind, expected)));
+        Assert.That(
+            MessageFraming.ToClient(new Framing(received, length, true), whole, method, status, minor), Is.EqualTo(new Framing(kind, expected)));
 
     [TestCase("HTTP/1.1", "Content-Length: 0\r\n", true)]
     [TestCase("HTTP/1.1", "Content-Length: 0\r\nConnection: close\r\n", false)]

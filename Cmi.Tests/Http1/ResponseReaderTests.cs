@@ -121,6 +121,28 @@ internal sealed class ResponseReaderTests
     public void EndlessFields_AreTooMany() =>
         Refused("HTTP/1.1 200 OK\r\n" + string.Concat(Enumerable.Repeat("A:\r\n", Raw.Limits.MaxFields + 1)), ProtocolError.TooManyFields);
 
+    [Test]
+    public void ReadingAndWritingTheSameHeadAgain_AllocatesNothing()
+    {
+        var text = Raw.Bytes("HTTP/1.1 200 OK\r\nA : b\r\n c\r\nConnection: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+        var head = new ResponseHead();
+        var into = new HeadBuffer();
+        var scanned = 0;
+        Pass();
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 100; i++) Pass();
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+
+        void Pass()
+        {
+            into.Reset();
+            ResponseReader.Read(text, ref scanned, Raw.Limits, head, out _, out _);
+            MessageFraming.TryOfResponse(head, Method.Get, out var framing, out _);
+            ResponseHeadWriter.WriteHead(into, head, "date"u8);
+            ResponseHeadWriter.WriteEnd(into, MessageFraming.ToClient(framing, null, Method.Get, 200, 1), persistent: true, 1);
+        }
+    }
+
     private static void Refused(string text, ProtocolError expected)
     {
         var (status, _, consumed, error) = Raw.ReadResponse(text);

@@ -4,7 +4,9 @@ using NUnit.Framework;
 
 namespace Cmi.Tests.Http1;
 
-/// <summary>Messages made to be read differently by two hops (RFC 9112 §11.2): none gets through, or it is written anew so that it has one reading.</summary>
+/// <summary>
+/// Messages made to be read differently by two hops (RFC 9112 §11.2): none gets through, or it is written anew so that it has one reading.
+/// </summary>
 [TestFixture]
 internal sealed class SmugglingTests
 {
