@@ -1,3 +1,4 @@
+using Cmi.Forwarding;
 using Cmi.Http1;
 using Cmi.Loops;
 using Cmi.Messages;
@@ -91,7 +92,7 @@ internal sealed partial class ClientSession
         return found;
     }
 
-    /// <summary>Steps 3 and 5: how the content ends is decided, and the exchange takes its place in the ring.</summary>
+    /// <summary>Step 3: how the content ends is decided. Step 5: the exchange takes its place in the ring.</summary>
     private void TakeHead(RequestHead head)
     {
         if (!MessageFraming.TryOfRequest(head, out var framing, out var error))
@@ -102,6 +103,11 @@ internal sealed partial class ClientSession
         if (framing.Kind == FramingKind.Length && framing.Length > _state.Settings.MaxRequestContentBytes)
         {
             RefuseInput(ProtocolError.ContentTooLarge.Status, ProtocolError.ContentTooLarge.Explanation);
+            return;
+        }
+        if (ViaField.IsLoop(head.Fields, CmiEngine.Pseudonym))
+        {
+            RefuseInput(508, "The request goes round in a loop.");
             return;
         }
         var exchange = _state.Rent();

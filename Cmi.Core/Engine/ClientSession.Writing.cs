@@ -62,10 +62,10 @@ internal sealed partial class ClientSession
     // RFC 9110 §10.1.1: we hold the content before a server is asked, so we ask for it ourselves, when all replies before have left.
     private void SendContinue(Exchange exchange)
     {
+        var isOwed = _reading == exchange && exchange.Request.Length == 0 && !exchange.IsDecided;
+        if (isOwed && _state.ToClient.Free < Continue.Length && !Flush()) return;
+        if (isOwed) _state.ToClient.Add(Continue);
         exchange.AwaitsContinue = false;
-        if (_reading != exchange || exchange.Request.Length > 0 || exchange.IsDecided) return;
-        if (_state.ToClient.Free < Continue.Length && !Flush()) return;
-        _state.ToClient.Add(Continue);
     }
 
     private static ReadOnlySpan<byte> Continue => "HTTP/1.1 100 Continue\r\n\r\n"u8;

@@ -125,6 +125,10 @@ internal sealed partial class Exchange : IConnectionOwner
             _phase = Phase.Waiting;
         }
         _state.Counters.Requests++;
+        // RFC 9110 §7.6.2: it goes no further; we answer as its recipient would. A TRACE would reflect fields that are not for every eye.
+        if (!MaxForwardsField.IsSpent(head)) return;
+        if (Method == Method.Options) Decide(200, "");
+        else Decide(501, "TRACE ends here.");
     }
 
     /// <summary>Begins a life with a request that cannot be read: an answer of our own, after which the connection closes.</summary>

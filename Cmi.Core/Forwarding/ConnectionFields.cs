@@ -9,14 +9,15 @@ namespace Cmi.Forwarding;
 internal readonly ref struct ConnectionFields
 {
     /// <summary>
-    /// How many fields Connection may name that we do not know. Each is compared with each field of the head, so without a bound a
-    /// message could be made that costs us much more than it costs its sender. Real ones name one or two.
+    /// How many options Connection may list, empty ones among them. Each is compared with each field of the head, so without a bound a
+    /// message could be made that costs us much more than it costs its sender. Real ones list one or two.
     /// </summary>
-    public const int MaxUnknownOptions = 64;
+    public const int MaxOptions = 64;
 
     /// <summary>Removed whether Connection names them or not.</summary>
     public static readonly FieldNameSet OfTheHop = FieldNameSet.Of(
-        FieldName.Connection, FieldName.KeepAlive, FieldName.ProxyConnection, FieldName.Te, FieldName.Trailer, FieldName.TransferEncoding, FieldName.Upgrade);
+        FieldName.Connection, FieldName.KeepAlive, FieldName.ProxyConnection, FieldName.Te, FieldName.Trailer,
+        FieldName.TransferEncoding, FieldName.Upgrade);
 
     /// <summary>
     /// Kept even if Connection names them: a client could otherwise have us take away what framing, routing and access checks at the server
@@ -41,30 +42,8 @@ internal readonly ref struct ConnectionFields
     public static ConnectionFields Of(FieldSection fields)
     {
         var named = default(FieldNameSet);
-        var unknown = 0;
-        if (fields.Has(FieldName.Connection)) Read(fields, ref named, ref unknown);
-        return new ConnectionFields(fields, named, unknown > 0);
-    }
-
-    /// <summary>Whether a message may be forwarded at all: Connection names no more than <see cref="MaxUnknownOptions"/> fields that are not known.</summary>
-    public static bool AreBounded(FieldSection fields)
-    {
-        if (!fields.Has(FieldName.Connection)) return true;
-        var named = default(FieldNameSet);
-        var unknown = 0;
-        Read(fields, ref named, ref unknown);
-        return unknown <= MaxUnknownOptions;
-    }
-
-    /// <summary>Whether Connection names this field, and is to be obeyed.</summary>
-    public bool Names(in Field field)
-    {
-        if (field.Name != FieldName.Other) return _named.Has(field.Name);
-        return _namesUnknown && _fields.ListHas(FieldName.Connection, _fields.NameOf(field));
-    }
-
-    private static void Read(FieldSection fields, ref FieldNameSet named, ref int unknown)
-    {
+        var namesUnknown = false;
+        if (!fields.Has(FieldName.Connection)) return new ConnectionFields(fields, named, namesUnknown: false);
         for (var i = 0; i < fields.Count; i++)
         {
             var field = fields[i];
@@ -72,9 +51,30 @@ internal readonly ref struct ConnectionFields
             foreach (var option in new ListElements(fields.ValueOf(field)))
             {
                 var name = FieldNames.Parse(option);
-                if (name == FieldName.Other) unknown += option.Length > 0 ? 1 : 0;
+                if (name == FieldName.Other) namesUnknown |= option.Length > 0;
                 else if (!Guarded.Has(name)) named = named.With(name);
             }
         }
+        return new ConnectionFields(fields, named, namesUnknown);
+    }
+
+    /// <summary>Whether a message may be forwarded at all: Connection lists no more than <see cref="MaxOptions"/>.</summary>
+    public static bool AreBounded(FieldSection fields)
+    {
+        if (!fields.Has(FieldName.Connection)) return true;
+        var options = 0;
+        for (var i = 0; i < fields.Count; i++)
+        {
+            var field = fields[i];
+            if (field.Name == FieldName.Connection) options += 1 + fields.ValueOf(field).Count((byte)',');
+        }
+        return options <= MaxOptions;
+    }
+
+    /// <summary>Whether Connection names this field, and is to be obeyed.</summary>
+    public bool Names(in Field field)
+    {
+        if (field.Name != FieldName.Other) return _named.Has(field.Name);
+        return _namesUnknown && _fields.ListHas(FieldName.Connection, _fields.NameOf(field));
     }
 }

@@ -3,7 +3,9 @@ using Cmi.Messages;
 
 namespace Cmi.Forwarding;
 
-/// <summary>Max-Forwards limits how far a TRACE or OPTIONS goes (RFC 9110 §7.6.2). In other methods it is ignored. Threading: the loop that owns the head.</summary>
+/// <summary>
+/// Max-Forwards limits how far a TRACE or OPTIONS goes (RFC 9110 §7.6.2). In other methods it is ignored. Threading: the loop that owns the head.
+/// </summary>
 internal static class MaxForwardsField
 {
     /// <summary>Whether the request must be answered here and go no further.</summary>

@@ -13,7 +13,9 @@ internal static class PeerFields
     /// <summary>Writes the three fields; the received ones are not to be copied.</summary>
     /// <param name="into">Where to.</param>
     /// <param name="head">What came.</param>
-    /// <param name="peer">The client's address; empty where the transport does not know it: then "unknown", lest the last entry received pass for ours.</param>
+    /// <param name="peer">
+    /// The client's address; empty where the transport does not know it: then "unknown", lest the last entry received pass for ours.
+    /// </param>
     public static void Write(HeadBuffer into, RequestHead head, ReadOnlySpan<byte> peer)
     {
         into.Append("X-Forwarded-For: "u8);

@@ -10,6 +10,9 @@ namespace Cmi.Forwarding;
 /// </summary>
 internal static class UpgradeField
 {
+    /// <summary>How many protocols a server may switch to at once, one upon the other. Each is looked for in the list asked for.</summary>
+    private const int MaxAnswered = 4;
+
     /// <summary>Whether a client asks for a protocol that we would pass on.</summary>
     public static bool IsAsked(RequestHead head)
     {
@@ -29,7 +32,7 @@ internal static class UpgradeField
             foreach (var protocol in new ListElements(response.Fields.ValueOf(field)))
             {
                 if (!IsPassedOn(protocol) || !request.Fields.ListHas(FieldName.Upgrade, protocol)) return false;
-                answered++;
+                if (++answered > MaxAnswered) return false;
             }
         }
         return answered > 0 && IsAsked(request);

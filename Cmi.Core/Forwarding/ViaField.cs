@@ -7,6 +7,9 @@ namespace Cmi.Forwarding;
 /// <summary>Via tells which hops a message took, in order (RFC 9110 §7.6.3). Threading: the loop that owns the head.</summary>
 internal static class ViaField
 {
+    /// <summary>How often a request may pass gateways of one pseudonym.</summary>
+    public const int MaxPasses = 5;
+
     /// <summary>Writes our entry, as a line of its own behind those received; the lines of a list are one list.</summary>
     public static void Write(HeadBuffer into, RequestHead head, ReadOnlySpan<byte> pseudonym)
     {
@@ -16,20 +19,24 @@ internal static class ViaField
         into.AppendLineEnd();
     }
 
-    /// <summary>Whether a message has passed a hop of this pseudonym already, so that forwarding it might go on for ever.</summary>
-    public static bool Has(FieldSection fields, ReadOnlySpan<byte> pseudonym)
+    /// <summary>
+    /// Whether a message goes round in a loop: its Via has our pseudonym <see cref="MaxPasses"/> times. A few are not a loop but gateways behind gateways,
+    /// which all have this name.
+    /// </summary>
+    public static bool IsLoop(FieldSection fields, ReadOnlySpan<byte> pseudonym)
     {
         if (!fields.Has(FieldName.Via)) return false;
+        var passes = 0;
         for (var i = 0; i < fields.Count; i++)
         {
             var field = fields[i];
             if (field.Name != FieldName.Via) continue;
             foreach (var entry in new ListElements(fields.ValueOf(field)))
             {
-                if (Ascii.EqualsIgnoreCase(ReceivedBy(entry), pseudonym)) return true;
+                if (Ascii.EqualsIgnoreCase(ReceivedBy(entry), pseudonym)) passes++;
             }
         }
-        return false;
+        return passes >= MaxPasses;
     }
 
     /// <summary>Of "1.1 name (comment)": the name.</summary>

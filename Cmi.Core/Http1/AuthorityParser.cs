@@ -8,7 +8,9 @@ internal static class AuthorityParser
 {
     private const int MaxPort = 65535;
 
-    /// <summary>RFC 3986 §3.2.2: reg-name = *( unreserved / pct-encoded / sub-delims ); IPv4 addresses look the same. No "@": there is no userinfo in HTTP.</summary>
+    /// <summary>
+    /// RFC 3986 §3.2.2: reg-name = *( unreserved / pct-encoded / sub-delims ); IPv4 addresses look the same. No "@": there is no userinfo in HTTP.
+    /// </summary>
     private static readonly SearchValues<byte> RegisteredName =
         SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=%"u8);
 
@@ -30,13 +32,15 @@ internal static class AuthorityParser
         if (name.Length == 0 || name.ContainsAnyExcept(RegisteredName)) return false;
         for (var percent = name.IndexOf((byte)'%'); percent >= 0; percent = name.IndexOf((byte)'%'))
         {
-            if (name.Length < percent + 3 || !char.IsAsciiHexDigit((char)name[percent + 1]) || !char.IsAsciiHexDigit((char)name[percent + 2])) return false;
-            name = name[(percent + 3)..];
+            name = name[(percent + 1)..];
+            if (name.Length < 2 || !char.IsAsciiHexDigit((char)name[0]) || !char.IsAsciiHexDigit((char)name[1])) return false;
         }
         return true;
     }
 
-    /// <summary>Of the literals in brackets only IPv6: no IPvFuture was ever defined, and a zone (RFC 6874) means something on its own host only.</summary>
+    /// <summary>
+    /// Of the literals in brackets only IPv6: no IPvFuture was ever defined, and a zone (RFC 6874) means something on its own host only.
+    /// </summary>
     private static bool IsAddressLiteral(ReadOnlySpan<byte> literal)
     {
         if (literal.Length < "[::]".Length) return false;

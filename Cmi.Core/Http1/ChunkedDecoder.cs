@@ -21,7 +21,10 @@ internal struct ChunkedDecoder
     /// <summary>How many digits a size may have, leading zeros among them: as many as a <see cref="long"/> needs.</summary>
     private const int MaxSizeDigits = 16;
 
-    private enum Phase : byte { Size, SizeMore, Extension, SizeEnd, Data, DataCr, DataLf, Trailer, TrailerName, TrailerValue, TrailerLf, LastLf, Done, Failed }
+    private enum Phase : byte
+    {
+        Size, SizeMore, Extension, SizeEnd, Data, DataCr, DataLf, Trailer, TrailerName, TrailerValue, TrailerLf, LastLf, Done, Failed,
+    }
 
     private long _left;
     private int _count;

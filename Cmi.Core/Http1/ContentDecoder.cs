@@ -43,7 +43,10 @@ internal struct ContentDecoder
     /// <summary>Why, after Invalid.</summary>
     public readonly ProtocolError Error => _chunked.Error;
 
-    /// <summary>Decodes one step. The content found, if any, is input[contentStart, contentStart+contentLength); call again with input[consumed..] until NeedMore, End or Invalid. UntilClose never gives End.</summary>
+    /// <summary>
+    /// Decodes one step. The content found, if any, is input[contentStart, contentStart+contentLength); call again with input[consumed..] until
+    /// NeedMore, End or Invalid. UntilClose never gives End.
+    /// </summary>
     /// <param name="input">What follows the bytes consumed before; may be empty, to ask whether the content is at its end.</param>
     /// <param name="consumed">How many bytes of the input are dealt with. With End: up to the last of the content's framing, never further.</param>
     /// <param name="contentStart">Where the content found begins.</param>
@@ -60,7 +63,7 @@ internal struct ContentDecoder
     private int Take(int available)
     {
         if (_framing.Kind == FramingKind.None) return 0;
-        if (_framing.Kind == FramingKind.UntilClose) return available;                      // RFC 9112 §6.3 rule 8: only the connection's end ends it.
+        if (_framing.Kind == FramingKind.UntilClose) return available;   // RFC 9112 §6.3 rule 8: only the connection's end ends it.
         var taken = (int)Math.Min(available, _left);
         _left -= taken;
         return taken;

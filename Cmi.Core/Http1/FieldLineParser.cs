@@ -85,7 +85,7 @@ internal static class FieldLineParser
             var length = bytes[at..].IndexOfAny(Octets.Controls);
             if (length < 0) return ReadStatus.NeedMore;
             at += length;
-            if (bytes[at] == Octets.LF) return Fail(ProtocolError.BadFieldLine, out error);        // RFC 9112 §2.2 allows a bare LF; smugglers use it.
+            if (bytes[at] == Octets.LF) return Fail(ProtocolError.BadFieldLine, out error);   // RFC 9112 §2.2 allows a bare LF; smugglers use it.
             if (bytes[at] != Octets.CR) return Fail(ProtocolError.BadFieldValue, out error);       // RFC 9110 §5.5.
             if (at + 1 == bytes.Length) return ReadStatus.NeedMore;
             if (bytes[at + 1] != Octets.LF) return Fail(ProtocolError.BadFieldValue, out error);   // RFC 9112 §2.2: a bare CR.

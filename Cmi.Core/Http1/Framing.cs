@@ -18,6 +18,9 @@ internal enum FramingKind : byte
 
 /// <summary>The framing of one message.</summary>
 /// <param name="Kind">How its content ends.</param>
-/// <param name="Length">The bytes of content with <see cref="FramingKind.Length"/>; for <see cref="FramingKind.None"/> -1, or the Content-Length that a reply to HEAD or a 304 declared.</param>
+/// <param name="Length">
+/// The bytes of content with <see cref="FramingKind.Length"/>; for <see cref="FramingKind.None"/> -1, or the Content-Length that a reply to HEAD or
+/// a 304 declared.
+/// </param>
 /// <param name="Doubtful">The connection must not be used again after this message.</param>
 internal readonly record struct Framing(FramingKind Kind, long Length = -1, bool Doubtful = false);

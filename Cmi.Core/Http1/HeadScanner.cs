@@ -22,7 +22,9 @@ internal static class HeadScanner
         return lineEnd < 0 || start + lineEnd >= scanned || HasEnd(bytes, Math.Min(scanned, bytes.Length));
     }
 
-    /// <summary>Whether an empty line, or a bare LF that will be refused, ends in the bytes from <paramref name="at"/> on. A line ended before.</summary>
+    /// <summary>
+    /// Whether an empty line, or a bare LF that will be refused, ends in the bytes from <paramref name="at"/> on. A line ended before.
+    /// </summary>
     private static bool HasEnd(ReadOnlySpan<byte> bytes, int at)
     {
         while (true)

@@ -2,15 +2,19 @@ using Cmi.Messages;
 
 namespace Cmi.Http1;
 
-/// <summary>Decides how messages end, both ways. Nobody else looks at Content-Length or Transfer-Encoding. Threading: any thread; it has no state.</summary>
+/// <summary>
+/// Decides how messages end, both ways. Nobody else looks at Content-Length or Transfer-Encoding. Threading: any thread; it has no state.
+/// </summary>
 internal static class MessageFraming
 {
     /// <summary>Decides how a request ends. A request whose framing can be doubted is refused, and so never <see cref="Framing.Doubtful"/>.</summary>
-    /// <returns>False: the request must be refused for <paramref name="error"/>, and the connection closed, for nobody knows where the next one begins.</returns>
+    /// <returns>
+    /// False: the request must be refused for <paramref name="error"/>, and the connection closed, for nobody knows where the next one begins.
+    /// </returns>
     public static bool TryOfRequest(RequestHead head, out Framing framing, out ProtocolError error)
     {
         var fields = head.Fields;
-        framing = new Framing(FramingKind.None);                                                    // RFC 9112 §6.3 rule 7: neither is given: no content.
+        framing = new Framing(FramingKind.None);   // RFC 9112 §6.3 rule 7: neither is given: no content.
         error = ProtocolError.None;
         if (fields.Has(FieldName.TransferEncoding))
         {
@@ -90,8 +94,13 @@ internal static class MessageFraming
     {
         error = ProtocolError.None;
         var codings = TransferCodings.Of(head.Fields);
-        // RFC 9112 §6.3 rule 4: what does not end in chunked goes on until the connection closes.
-        if (!codings.EndInChunked) return new Framing(FramingKind.UntilClose, Doubtful: true);
+        if (!codings.EndInChunked)
+        {
+            // RFC 9112 §6.3 rule 4: it goes on until the connection closes. What codings it has under way belong to this hop and would have to be taken off
+            // here, which we cannot: passed on without its Transfer-Encoding it would be garbage. Old servers' "identity" is none.
+            if (codings.HasOthers || codings.Chunked > 0) error = ProtocolError.UnknownTransferCoding;
+            return new Framing(FramingKind.UntilClose, Doubtful: true);
+        }
         if (codings.Chunked > 1) error = ProtocolError.BadTransferCoding;                           // RFC 9112 §7.1: not to be applied twice.
         // The coding under the chunks belongs to this hop and would have to be taken off here, which we do not do.
         else if (codings.HasOthers || codings.HasJunk) error = ProtocolError.UnknownTransferCoding;
@@ -148,7 +157,9 @@ internal static class MessageFraming
 
     private static long DeclaredLength(Framing received) => received.Kind is FramingKind.None or FramingKind.Length ? received.Length : -1;
 
-    /// <summary>Whether the sender of a request wants the connection kept (RFC 9112 §9.3). Proxy-Connection says nothing to a gateway (§C.2.2).</summary>
+    /// <summary>
+    /// Whether the sender of a request wants the connection kept (RFC 9112 §9.3). Proxy-Connection says nothing to a gateway (§C.2.2).
+    /// </summary>
     public static bool IsPersistent(RequestHead head) => IsPersistent(head.Fields, head.MinorVersion);
 
     /// <summary>Whether a server will keep the connection after this response, and we may believe it.</summary>

@@ -17,7 +17,9 @@ internal static class Octets
     /// <summary>Horizontal tab.</summary>
     public const byte Tab = (byte)'\t';
 
-    /// <summary>What may not stand in a field value or reason phrase: all controls but the tab. Octets from 0x80 are opaque and pass (RFC 9110 §5.5).</summary>
+    /// <summary>
+    /// What may not stand in a field value or reason phrase: all controls but the tab. Octets from 0x80 are opaque and pass (RFC 9110 §5.5).
+    /// </summary>
     public static readonly SearchValues<byte> Controls = SearchValues.Create(
     [
         0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 127,

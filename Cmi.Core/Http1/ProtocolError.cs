@@ -1,10 +1,13 @@
 namespace Cmi.Http1;
 
-/// <summary>Every reason to refuse a message. A request is answered with <see cref="ProtocolErrorExtensions.get_Status"/>; a response so refused is a 502.</summary>
+/// <summary>
+/// Every reason to refuse a message. A request is answered with <see cref="ProtocolErrorExtensions.get_Status"/>; a response so refused is a 502.
+/// </summary>
 internal enum ProtocolError : byte
 {
     None,
-    BadRequestLine, BadStatusLine, BadTarget, BadMethod, VersionNotSupported, RequestLineTooLong, HeadTooLarge, TooManyFields, BadFieldLine, BadFieldName, BadFieldValue, BadHost,
+    BadRequestLine, BadStatusLine, BadTarget, BadMethod, VersionNotSupported, RequestLineTooLong, HeadTooLarge, TooManyFields,
+    BadFieldLine, BadFieldName, BadFieldValue, BadHost,
     BadContentLength, LengthWithCoding, BadTransferCoding, UnknownTransferCoding, CodingInOldVersion,
     BadChunkSize, BadChunkExtension, BadChunkEnd, BadTrailer, ContentTooLarge, MethodNotAllowed, ExpectationFailed, TooManyInterim, UnaskedUpgrade,
 }
@@ -14,10 +17,12 @@ internal static class ProtocolErrorExtensions
 {
     extension(ProtocolError error)
     {
-        /// <summary>The status code that answers a request with this fault: 400, 405, 413, 414, 417, 431, 501 or 505; 502 for what only a response can have.</summary>
+        /// <summary>
+        /// The status code that answers a request with this fault: 400, 405, 413, 414, 417, 431, 501 or 505; 502 for what only a response can have.
+        /// </summary>
         public int Status => error switch
         {
-            ProtocolError.MethodNotAllowed => 405,
+            ProtocolError.MethodNotAllowed => 501,                             // RFC 9110 §15.6.2; a 405 would have to say what is allowed
             ProtocolError.ContentTooLarge => 413,
             ProtocolError.RequestLineTooLong => 414,
             ProtocolError.ExpectationFailed => 417,
@@ -28,7 +33,9 @@ internal static class ProtocolErrorExtensions
             _ => 400,
         };
 
-        /// <summary>One sentence for logs and the content of the answer. It quotes nothing of the message: that would be an echo for attackers.</summary>
+        /// <summary>
+        /// One sentence for logs and the content of the answer. It quotes nothing of the message: that would be an echo for attackers.
+        /// </summary>
         public string Explanation => error switch
         {
             ProtocolError.None => "The message is well-formed.",

@@ -14,7 +14,9 @@ internal static class RequestLineParser
     private static readonly SearchValues<byte> TargetOctets = SearchValues.Create(
         "!\"$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"u8);
 
-    /// <summary>Finds what is certainly wrong with a request line that is not complete; <see cref="ProtocolError.None"/> if it may still become one.</summary>
+    /// <summary>
+    /// Finds what is certainly wrong with a request line that is not complete; <see cref="ProtocolError.None"/> if it may still become one.
+    /// </summary>
     public static ProtocolError CheckPart(ReadOnlySpan<byte> part, int maxLineBytes)
     {
         if (part.Length > 0 && part[^1] == Octets.CR) part = part[..^1];                    // Its LF may come.
@@ -31,9 +33,10 @@ internal static class RequestLineParser
     {
         var line = bytes[start..end];
         var methodLength = Octets.TokenLength(line);
-        if (methodLength == 0) return ProtocolError.BadRequestLine;
-        if (methodLength == line.Length) return ProtocolError.BadRequestLine;
+        if (methodLength == 0 || methodLength == line.Length) return ProtocolError.BadRequestLine;
         if (line[methodLength] != Octets.SP) return ProtocolError.BadMethod;
+        var method = MethodExtensions.Parse(line[..methodLength]);
+        head.SetMethod(method, new Part(start, methodLength));
 
         var targetStart = methodLength + 1;
         var targetLength = line[targetStart..].IndexOfAnyExcept(TargetOctets);
@@ -43,10 +46,8 @@ internal static class RequestLineParser
         var error = ParseVersion(line[(targetStart + targetLength + 1)..], out var minorVersion);
         if (error != ProtocolError.None) return error;
 
-        var method = MethodExtensions.Parse(line[..methodLength]);
-        var target = new Part(start + targetStart, targetLength);
-        head.SetLine(method, new Part(start, methodLength), target, minorVersion);
-        return ParseTarget(bytes, target, method, head);
+        head.SetVersion(minorVersion);
+        return ParseTarget(bytes, new Part(start + targetStart, targetLength), method, head);
     }
 
     /// <summary>RFC 9112 §2.3: HTTP-name "/" DIGIT "." DIGIT, case-sensitive. A later minor version is spoken to as 1.1 (RFC 9110 §2.5).</summary>
@@ -67,23 +68,25 @@ internal static class RequestLineParser
         {
             // RFC 9112 §3.2.3: authority-form is for CONNECT only, and CONNECT is for forward proxies only (RFC 9110 §9.3.6).
             if (!AuthorityParser.IsValid(target)) return ProtocolError.BadTarget;
-            head.SetTarget(TargetForm.Authority, place, place);
+            head.SetTarget(place, TargetForm.Authority, place, place);
             return ProtocolError.MethodNotAllowed;
         }
         if (target[0] == '/')                                                               // RFC 9112 §3.2.1
         {
-            head.SetTarget(TargetForm.Origin, default, place);
+            head.SetTarget(place, TargetForm.Origin, default, place);
             return ProtocolError.None;
         }
         if (target is [(byte)'*'])                                                          // RFC 9112 §3.2.4
         {
-            head.SetTarget(TargetForm.Asterisk, default, place);
+            head.SetTarget(place, TargetForm.Asterisk, default, place);
             return method == Method.Options ? ProtocolError.None : ProtocolError.BadTarget;
         }
         return ParseAbsolute(bytes, place, method, head);
     }
 
-    /// <summary>RFC 9112 §3.2.2: its authority is the one that counts. The scheme decides nothing here: what counts is how the request came.</summary>
+    /// <summary>
+    /// RFC 9112 §3.2.2: its authority is the one that counts. The scheme decides nothing here: what counts is how the request came.
+    /// </summary>
     private static ProtocolError ParseAbsolute(ReadOnlySpan<byte> bytes, Part place, Method method, RequestHead head)
     {
         var target = place.Of(bytes);
@@ -97,9 +100,9 @@ internal static class RequestLineParser
 
         var pathStart = schemeLength + authorityLength;
         var path = new Part(place.Start + pathStart, place.Length - pathStart);
-        head.SetTarget(TargetForm.Absolute, new Part(place.Start + schemeLength, authorityLength), path);
+        head.SetTarget(place, TargetForm.Absolute, new Part(place.Start + schemeLength, authorityLength), path);
         if (path.Length == 0) head.ComposePath(method == Method.Options ? "*"u8 : "/"u8, default);      // RFC 9112 §3.2.1, §3.2.4
-        else if (target[pathStart] == '?') head.ComposePath("/"u8, path.Of(bytes));                     // RFC 9112 §3.2.1: an empty path is sent as "/".
+        else if (target[pathStart] == '?') head.ComposePath("/"u8, path.Of(bytes));   // RFC 9112 §3.2.1: an empty path is sent as "/".
         return ProtocolError.None;
     }
 

@@ -15,24 +15,29 @@ internal static class RequestReader
     /// line, complete or not; what is wrong behind it, at the latest when the head is complete.
     /// </summary>
     /// <param name="input">From the first byte of the head; may go on behind it. One CRLF before the request line is overlooked.</param>
-    /// <param name="scanned">0 for a new head; kept by the caller between calls over the same, longer input, so that bytes are not searched twice. Set back to 0 when the head is done or refused.</param>
+    /// <param name="scanned">
+    /// 0 for a new head; kept by the caller between calls over the same, longer input, so that bytes are not searched twice. Set back to 0 when the
+    /// head is done or refused.
+    /// </param>
     /// <param name="limits">What is too large.</param>
-    /// <param name="head">Takes the head; valid if done.</param>
+    /// <param name="head">Takes the head; valid if done. If invalid it has the method and the version, as far as they were understood.</param>
     /// <param name="consumed">If done: the length of the head, with the overlooked CRLF; else 0.</param>
     /// <param name="error">Why, if invalid.</param>
     public static ReadStatus Read(
         Memory<byte> input, ref int scanned, in HeadLimits limits, RequestHead head, out int consumed, out ProtocolError error)
     {
         consumed = 0;
+        head.Begin(input);                                                                  // A refusal shall not show the last request.
         var bytes = input.Span;
         var status = SkipEmptyLine(bytes, out var start, out error);
         if (status == ReadStatus.Done)
         {
             var window = HeadScanner.Window(bytes.Length, start, limits);
             status = ReadStatus.NeedMore;
-            if (HeadScanner.IsWorthParsing(bytes[..window], start, scanned))
+            var isFull = window - start >= limits.MaxBytes;
+            if (isFull || HeadScanner.IsWorthParsing(bytes[..window], start, scanned))
                 status = Parse(input[..window], start, limits, head, out consumed, out error);
-            if (status == ReadStatus.NeedMore && window - start >= limits.MaxBytes)
+            if (status == ReadStatus.NeedMore && isFull)
             {
                 error = ProtocolError.HeadTooLarge;
                 status = ReadStatus.Invalid;
@@ -42,7 +47,9 @@ internal static class RequestReader
         return status;
     }
 
-    /// <summary>RFC 9112 §2.2: a server SHOULD ignore at least one empty line before the request line. One is what old clients send; more is an idle talker.</summary>
+    /// <summary>
+    /// RFC 9112 §2.2: a server SHOULD ignore at least one empty line before the request line. One is what old clients send; more is an idle talker.
+    /// </summary>
     private static ReadStatus SkipEmptyLine(ReadOnlySpan<byte> bytes, out int start, out ProtocolError error)
     {
         start = 0;
@@ -69,7 +76,6 @@ internal static class RequestReader
             return error == ProtocolError.None ? ReadStatus.NeedMore : ReadStatus.Invalid;
         }
 
-        head.Begin(input);
         error = ParseLine(bytes, start, start + lineLength, limits, head);
         if (error != ProtocolError.None) return ReadStatus.Invalid;
 
@@ -107,7 +113,8 @@ internal static class RequestReader
         }
         if (!ConnectionFields.AreBounded(fields)) return ProtocolError.BadFieldValue;
         // RFC 9110 §10.1.1: in HTTP/1.0 it is ignored.
-        return head.MinorVersion > 0 && fields.Has(FieldName.Expect) && !ExpectsContinueOnly(fields) ? ProtocolError.ExpectationFailed : ProtocolError.None;
+        var fails = head.MinorVersion > 0 && fields.Has(FieldName.Expect) && !ExpectsContinueOnly(fields);
+        return fails ? ProtocolError.ExpectationFailed : ProtocolError.None;
     }
 
     private static bool ExpectsContinueOnly(FieldSection fields)

@@ -12,8 +12,8 @@ internal static class RequestWriter
     /// <summary>What never goes on under its own name: of this hop, written by us, or answered by us.</summary>
     private static readonly FieldNameSet NotCopied = ConnectionFields.OfTheHop
         .With(FieldName.Host).With(FieldName.ContentLength).With(FieldName.Expect)
-        .With(FieldName.ProxyAuthorization)                                                     // RFC 9110 §11.7.2: meant for a proxy; we are the origin.
-        .With(FieldName.Http2Settings)                                                          // RFC 9113 §3.1: nothing without the upgrade it came with.
+        .With(FieldName.ProxyAuthorization)   // RFC 9110 §11.7.2: meant for a proxy; we are the origin.
+        .With(FieldName.Http2Settings)   // RFC 9113 §3.1: nothing without the upgrade it came with.
         .With(FieldName.XForwardedFor).With(FieldName.XForwardedProto).With(FieldName.XForwardedHost);
 
     /// <summary>Writes the head that goes to servers, all but its framing: it is kept and sent once per attempt.</summary>
@@ -53,7 +53,10 @@ internal static class RequestWriter
         }
     }
 
-    /// <summary>Writes the request to switch protocols for this hop (RFC 9110 §7.8), between <see cref="WriteHead"/> and <see cref="WriteEnd"/>; only if <see cref="UpgradeField.IsAsked"/>.</summary>
+    /// <summary>
+    /// Writes the request to switch protocols for this hop (RFC 9110 §7.8), between <see cref="WriteHead"/> and <see cref="WriteEnd"/>; only if
+    /// <see cref="UpgradeField.IsAsked"/>.
+    /// </summary>
     public static void WriteUpgrade(HeadBuffer into, RequestHead head) => UpgradeField.Write(into, head.Fields);
 
     /// <summary>Ends a head: its framing field, and the empty line.</summary>

@@ -5,13 +5,15 @@ using Cmi.Messages;
 
 namespace Cmi.Http1;
 
-/// <summary>Writes the heads of replies to clients, anew from the parsed form, and whole replies of our own. Threading: the loop that owns the buffer.</summary>
+/// <summary>
+/// Writes the heads of replies to clients, anew from the parsed form, and whole replies of our own. Threading: the loop that owns the buffer.
+/// </summary>
 internal static class ResponseHeadWriter
 {
     /// <summary>What never goes on under its own name: of this hop, or written by us.</summary>
     private static readonly FieldNameSet NotCopied = ConnectionFields.OfTheHop
         .With(FieldName.ContentLength)
-        .With(FieldName.ProxyAuthenticate);                                                     // RFC 9110 §11.7.1: for the next client of a proxy only.
+        .With(FieldName.ProxyAuthenticate);   // RFC 9110 §11.7.1: for the next client of a proxy only.
 
     /// <summary>Writes the head that goes to the client, all but its framing and Connection field.</summary>
     /// <param name="into">Where to.</param>
@@ -34,7 +36,10 @@ internal static class ResponseHeadWriter
         if (!fields.Has(FieldName.Date) && date.Length > 0) into.AppendField("Date"u8, date);
     }
 
-    /// <summary>Writes the consent to switch protocols for this hop (RFC 9110 §7.8), between <see cref="WriteHead"/> and <see cref="WriteEnd"/>; only for a 101 that was asked for.</summary>
+    /// <summary>
+    /// Writes the consent to switch protocols for this hop (RFC 9110 §7.8), between <see cref="WriteHead"/> and <see cref="WriteEnd"/>; only for a
+    /// 101 that was asked for.
+    /// </summary>
     public static void WriteUpgrade(HeadBuffer into, ResponseHead head) => UpgradeField.Write(into, head.Fields);
 
     /// <summary>Ends a head: its framing field, its Connection field, and the empty line.</summary>
@@ -62,7 +67,8 @@ internal static class ResponseHeadWriter
     /// <exception cref="ArgumentOutOfRangeException">The status has no content, or is none.</exception>
     /// <exception cref="ArgumentException">There is a control character in <paramref name="date"/>.</exception>
     public static void WriteOwn(
-        HeadBuffer into, int status, string text, Method method, bool persistent, int clientMinorVersion, ReadOnlySpan<byte> date, int retryAfterSeconds = 0)
+        HeadBuffer into, int status, string text, Method method, bool persistent, int clientMinorVersion, ReadOnlySpan<byte> date,
+        int retryAfterSeconds = 0)
     {
         if (status is < 200 or > 599 or 204 or 205 or 304)
             throw new ArgumentOutOfRangeException(nameof(status), status, "A reply of our own is final and has content.");

@@ -14,7 +14,10 @@ internal static class ResponseReader
     /// refused as soon as they are seen.
     /// </summary>
     /// <param name="input">From the first byte of the head; may go on behind it.</param>
-    /// <param name="scanned">0 for a new head; kept by the caller between calls over the same, longer input, so that bytes are not searched twice. Set back to 0 when the head is done or refused.</param>
+    /// <param name="scanned">
+    /// 0 for a new head; kept by the caller between calls over the same, longer input, so that bytes are not searched twice. Set back to 0 when the
+    /// head is done or refused.
+    /// </param>
     /// <param name="limits">What is too large; the limit of a line is for requests only.</param>
     /// <param name="head">Takes the head; valid if done.</param>
     /// <param name="consumed">If done: the length of the head; else 0.</param>

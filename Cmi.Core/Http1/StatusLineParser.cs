@@ -8,7 +8,9 @@ internal static class StatusLineParser
     private const int CodeStart = 9;
     private const int CodeEnd = 12;
 
-    /// <summary>Finds what is certainly wrong with a status line that is not complete; <see cref="ProtocolError.None"/> if it may still become one.</summary>
+    /// <summary>
+    /// Finds what is certainly wrong with a status line that is not complete; <see cref="ProtocolError.None"/> if it may still become one.
+    /// </summary>
     public static ProtocolError CheckPart(ReadOnlySpan<byte> part)
     {
         if (part.Length > 0 && part[^1] == Octets.CR)                                       // Its LF may come, but not before the code.

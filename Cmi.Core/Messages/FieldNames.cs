@@ -32,6 +32,7 @@ internal static class FieldNames
     private static FieldName Is(ReadOnlySpan<byte> name, ReadOnlySpan<byte> known, FieldName answer) =>
         Ascii.EqualsIgnoreCase(name, known) ? answer : FieldName.Other;
 
-    private static FieldName Either(ReadOnlySpan<byte> name, ReadOnlySpan<byte> first, FieldName ifFirst, ReadOnlySpan<byte> second, FieldName ifSecond) =>
+    private static FieldName Either(
+        ReadOnlySpan<byte> name, ReadOnlySpan<byte> first, FieldName ifFirst, ReadOnlySpan<byte> second, FieldName ifSecond) =>
         Ascii.EqualsIgnoreCase(name, first) ? ifFirst : Is(name, second, ifSecond);
 }

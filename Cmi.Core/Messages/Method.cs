@@ -1,6 +1,8 @@
 namespace Cmi.Messages;
 
-/// <summary>The request methods that something is decided by (RFC 9110 §9.3, RFC 5789). Names are case-sensitive; any other token is <see cref="Other"/>.</summary>
+/// <summary>
+/// The request methods that something is decided by (RFC 9110 §9.3, RFC 5789). Names are case-sensitive; any other token is <see cref="Other"/>.
+/// </summary>
 internal enum Method : byte { Other, Get, Head, Post, Put, Delete, Connect, Options, Trace, Patch }
 
 /// <summary>What the specification says of the methods. Threading: any thread.</summary>

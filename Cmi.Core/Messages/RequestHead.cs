@@ -5,6 +5,7 @@ internal enum TargetForm : byte { Origin, Absolute, Authority, Asterisk }
 
 /// <summary>
 /// A request line and its fields, parsed. Reused; valid as long as the bytes that it was parsed from, and only after its reader said that it is done.
+/// Of a request that was refused it has the method and the version, as far as they were understood: what an answer needs.
 /// <para>Threading: the loop that owns it.</para>
 /// </summary>
 internal sealed class RequestHead
@@ -34,7 +35,9 @@ internal sealed class RequestHead
     /// <summary>The whole target as it came.</summary>
     public ReadOnlySpan<byte> Target => _target.Of(Fields.Bytes);
 
-    /// <summary>Path and query as they go to the server, byte for byte: "/..." or "*". Of an absolute target without a path: "/", or "*" for OPTIONS.</summary>
+    /// <summary>
+    /// Path and query as they go to the server, byte for byte: "/..." or "*". Of an absolute target without a path: "/", or "*" for OPTIONS.
+    /// </summary>
     public ReadOnlySpan<byte> PathAndQuery => _composedLength > 0 ? _composed.AsSpan(0, _composedLength) : _path.Of(Fields.Bytes);
 
     /// <summary>The authority that counts: of an absolute target its own, else the Host field's value; empty for HTTP/1.0 without one.</summary>
@@ -51,24 +54,28 @@ internal sealed class RequestHead
         _composedLength = 0;
     }
 
-    /// <summary>Takes the parts of a request line.</summary>
-    public void SetLine(Method method, Part name, Part target, int minorVersion)
+    /// <summary>Takes the method.</summary>
+    public void SetMethod(Method method, Part name)
     {
         Method = method;
-        MinorVersion = minorVersion;
         _method = name;
-        _target = target;
     }
 
-    /// <summary>Takes the parts of a target; the authority is empty where Host says it.</summary>
-    public void SetTarget(TargetForm form, Part authority, Part path)
+    /// <summary>Takes the version.</summary>
+    public void SetVersion(int minorVersion) => MinorVersion = minorVersion;
+
+    /// <summary>Takes the target and its parts; the authority is empty where Host says it.</summary>
+    public void SetTarget(Part target, TargetForm form, Part authority, Part path)
     {
         Form = form;
+        _target = target;
         _authority = authority;
         _path = path;
     }
 
-    /// <summary>Takes a path that is not in the target as such. The bytes are copied to memory of this object, which is kept for the next such target.</summary>
+    /// <summary>
+    /// Takes a path that is not in the target as such. The bytes are copied to memory of this object, which is kept for the next such target.
+    /// </summary>
     public void ComposePath(ReadOnlySpan<byte> start, ReadOnlySpan<byte> rest)
     {
         _composedLength = start.Length + rest.Length;

@@ -116,7 +116,10 @@ public sealed class TimeoutOptions
     /// <value>10 s by default; above 0, at most 1 day.</value>
     public TimeSpan Queue { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>The whole exchange with the servers, all attempts, from the first ask for a server to the end of the reply. Then 504, or a visible cut.</summary>
+    /// <summary>
+    /// The whole exchange with the servers, all attempts, from the first ask for a server (or the last of a request that flows) until the reply begins to
+    /// leave. Then 504. A reply that flows has only <see cref="ServerContent"/> above it, so that long downloads and event streams live.
+    /// </summary>
     /// <value>120 s by default; above 0, at most 1 day.</value>
     public TimeSpan Exchange { get; set; } = TimeSpan.FromSeconds(120);
 

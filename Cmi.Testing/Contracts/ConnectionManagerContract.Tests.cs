@@ -92,11 +92,13 @@ public abstract partial class ConnectionManagerContract
     [Test]
     public async Task Abort_BreaksTheConnectionForThePeer([Values] bool byTheServer)
     {
+        if (!AbortIsVisible) Assert.Ignore("This transport cannot make an abort visible.");
         var (client, server) = await Pair();
         var (from, to) = byTheServer ? (server, client) : (client, server);
         await OnLoop(from.Connection.Loop, from.Abort);
         await Until(to, p => p.Failed, "the reset had come");
         Assert.That(await OnLoop(to.Connection.Loop, () => to.Ended), Is.False, "a reset looked like a clean end");
+        Assert.That(await OnLoop(to.Connection.Loop, () => to.Connection.Ready & Readiness.Failed), Is.EqualTo(Readiness.Failed));
         Assert.That(await OnLoop(to.Connection.Loop, () => to.Connection.TryReceive(new byte[10], out _)), Is.EqualTo(IoStatus.Failed));
         Assert.That(await OnLoop(to.Connection.Loop, () => to.Connection.TrySend("x"u8, default, out _)), Is.EqualTo(IoStatus.Failed));
     }

@@ -33,6 +33,9 @@ public abstract partial class ConnectionManagerContract
     /// <returns>Its address.</returns>
     protected virtual ServerAddress? SilentServer(IConnectionManager manager) => null;
 
+    /// <summary>Whether a peer can tell an abort from a clean end; <see langword="false"/> only where the system has no such thing (Unix domain sockets).</summary>
+    protected virtual bool AbortIsVisible => true;
+
     /// <summary>Waits for a task while the loops run: 10 s at most by default. Where loops are cranked by hand, crank them here.</summary>
     /// <param name="until">The task.</param>
     /// <returns>A task that completes as <paramref name="until"/> does, or fails if that takes too long.</returns>

@@ -1,5 +1,6 @@
 using System.Reflection;
 using Cmi;
+using Cmi.Buffers;
 using Cmi.Samples.Gateway;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -41,7 +42,7 @@ if (faults.Count > 0)
 }
 
 if (arguments.Buffers.Notice() is { } notice) Console.Error.WriteLine(notice);
-Console.WriteLine($"buffers: ram {ByteSize.Format(RamBytes())}");
+Console.WriteLine($"buffers: ram {ByteSize.Format(host.Services.GetRequiredService<IOptions<RamBufferOptions>>().Value.MaxTotalBytes)}");
 try
 {
     await host.StartAsync();
@@ -61,14 +62,12 @@ return Stopped;
 
 static string? Version() => typeof(CmiEngine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
 
-long RamBytes() => arguments.Buffers.EffectiveRamBytes(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
-
 IHost BuildHost()
 {
     var builder = Host.CreateEmptyApplicationBuilder(null);
     builder.Services.AddCmi(configuration)
         .UseSockets(o => o.LoopCount = arguments.Loops ?? o.LoopCount)
-        .UseRamBuffers(o => o.MaxTotalBytes = RamBytes());
+        .UseRamBuffers(o => o.MaxTotalBytes = arguments.Buffers.RamBytes ?? o.MaxTotalBytes);
     builder.Services.AddCmi(o => GatewayConfiguration.Apply(arguments, o));
     if (demo is not null) builder.Services.AddCmi(o => demo.Urls.ToList().ForEach(o.AddServer));
     builder.Services.AddSingleton<IHostLifetime>(signals);

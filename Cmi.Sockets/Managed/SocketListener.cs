@@ -1,0 +1,235 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Cmi.Sockets.Managed;
+
+/// <summary>
+/// One place where clients connect: one listening socket (two for <c>localhost</c>), each with an accept loop on the thread pool. Accepted sockets go to
+/// the loops in turn.
+/// <para>Threading: any thread.</para>
+/// </summary>
+internal sealed class SocketListener : IListener
+{
+    private const int RetryMilliseconds = 100;                     // while the process or the system is out of handles
+
+    private readonly SocketConnectionManager _manager;
+    private readonly Action<IConnection> _accepted;
+    private readonly Socket[] _sockets;
+    private readonly SemaphoreSlim _onTheWay;                      // bounds what was accepted and waits in the mailboxes of loops
+    private readonly Lock _gate = new();
+    private readonly Task[] _acceptLoops;
+    private CancellationTokenSource _accepting = new();            // cancelled by a pause and at the end
+    private TaskCompletionSource? _paused;                         // completes when accepting goes on
+    private volatile bool _disposed;
+    private int _failing;                                          // 1: the failure of this episode was logged
+
+    public SocketListener(SocketConnectionManager manager, ListenAddress address, Socket[] sockets, Action<IConnection> accepted)
+    {
+        (_manager, Address, _sockets, _accepted) = (manager, address, sockets, accepted);
+        _onTheWay = new(manager.Options.Backlog);
+        _acceptLoops = [.. sockets.Select(socket => Task.Run(() => AcceptAsync(socket)))];
+    }
+
+    public ListenAddress Address { get; }
+
+    public void Pause()
+    {
+        CancellationTokenSource accepting;
+        lock (_gate)
+        {
+            if (_disposed || _paused is not null) return;
+            _paused = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            accepting = _accepting;
+        }
+        accepting.Cancel();
+    }
+
+    public void Resume()
+    {
+        lock (_gate)
+        {
+            if (_disposed || _paused is null) return;
+            _accepting = new();                                    // the one before is left to the garbage collector: a Pause may be cancelling it
+            _paused.SetResult();
+            _paused = null;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        bool first;
+        lock (_gate)
+        {
+            first = !_disposed;
+            _disposed = true;
+            _paused?.TrySetResult();
+        }
+        if (first)
+        {
+            await _accepting.CancelAsync();
+            foreach (var socket in _sockets) socket.Dispose();     // that of a Unix domain socket removes its file
+            _manager.Forget(this);
+        }
+        await Task.WhenAll(_acceptLoops);
+    }
+
+    private async Task AcceptAsync(Socket listening)
+    {
+        while (!_disposed)
+        {
+            Task? paused;
+            CancellationToken accepting;
+            lock (_gate) (paused, accepting) = (_paused?.Task, _accepting.Token);
+            if (paused is not null)
+            {
+                await paused;
+                continue;
+            }
+            try
+            {
+                await _onTheWay.WaitAsync(accepting);
+            }
+            catch (OperationCanceledException)
+            {
+                continue;
+            }
+            if (await TryAcceptAsync(listening, accepting) is { } socket) Deliver(socket);
+            else _onTheWay.Release();
+        }
+    }
+
+    private async Task<Socket?> TryAcceptAsync(Socket listening, CancellationToken accepting)
+    {
+        try
+        {
+            var socket = await listening.AcceptAsync(accepting);
+            if (Interlocked.Exchange(ref _failing, 0) != 0) _manager.Logger.AcceptWorksAgain(Address);
+            return socket;
+        }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionAborted or SocketError.ConnectionReset)
+        {
+            return null;                                           // a client that left before it was accepted
+        }
+        catch (SocketException e) when (!_disposed && e.SocketErrorCode != SocketError.OperationAborted)
+        {
+            // Out of handles or of memory, mostly. The client stays in the backlog and the socket stays readable, so without a break this would spin.
+            if (Interlocked.Exchange(ref _failing, 1) == 0) _manager.Logger.AcceptFails(Address, e.Message, RetryMilliseconds);
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException or ObjectDisposedException)
+        {
+            return null;
+        }
+        try
+        {
+            await Task.Delay(RetryMilliseconds, accepting);
+        }
+        catch (OperationCanceledException)
+        {
+            // Paused or disposed meanwhile.
+        }
+        return null;
+    }
+
+    private void Deliver(Socket socket)
+    {
+        var loop = _manager.NextLoop();
+        try
+        {
+            var connection = new SocketConnection(_manager, loop, socket);
+            loop.Post(_ => Start(connection), null);
+        }
+        catch (SocketException)
+        {
+            _onTheWay.Release();                                   // the client has left already
+        }
+    }
+
+    private void Start(SocketConnection connection)
+    {
+        _onTheWay.Release();
+        connection.Start();
+        if (_disposed)
+        {
+            connection.Abort("The listener was disposed.");
+            return;
+        }
+        try
+        {
+            _accepted(connection);
+        }
+        catch
+        {
+            connection.Abort("What was told of the new connection threw.");
+            throw;                                                 // the loop logs it
+        }
+    }
+
+    /// <summary>Opens what listens at an address.</summary>
+    /// <returns>The sockets, and the address with the port that was picked.</returns>
+    /// <exception cref="IOException">It cannot be listened at.</exception>
+    public static async ValueTask<(Socket[] Sockets, ListenAddress Address)> OpenAsync(ListenAddress at, int backlog)
+    {
+        try
+        {
+            if (at.Kind == AddressKind.Unix)
+            {
+                await UnixSocketFile.RemoveStaleAsync(at.Host);
+                return ([Open(new UnixDomainSocketEndPoint(at.Host), backlog)], at);
+            }
+            if (at.Host == "*")
+            {
+                var any = Open(new IPEndPoint(Socket.OSSupportsIPv6 ? IPAddress.IPv6Any : IPAddress.Any, at.Port), backlog);
+                return ([any], at with { Port = PortOf(any) });
+            }
+            if (at.Host == "localhost") return OpenLoopbacks(at, backlog);
+            var one = Open(new IPEndPoint(IPAddress.Parse(at.Host), at.Port), backlog);
+            return ([one], at with { Port = PortOf(one) });
+        }
+        catch (Exception e) when (e is SocketException or FormatException or ArgumentException or UnauthorizedAccessException)
+        {
+            throw new IOException($"Cannot listen at {at}: {e.Message}", e);
+        }
+    }
+
+    private static (Socket[] Sockets, ListenAddress Address) OpenLoopbacks(ListenAddress at, int backlog)
+    {
+        for (var attempts = at.Port == 0 ? 10 : 1; ; attempts--)
+        {
+            var first = Open(new IPEndPoint(IPAddress.Loopback, at.Port), backlog);
+            var port = PortOf(first);
+            try
+            {
+                return ([first, Open(new IPEndPoint(IPAddress.IPv6Loopback, port), backlog)], at with { Port = port });
+            }
+            catch (SocketException e) when (e.SocketErrorCode is SocketError.AddressNotAvailable or SocketError.AddressFamilyNotSupported)
+            {
+                return ([first], at with { Port = port });         // a machine without IPv6
+            }
+            catch (SocketException e)
+            {
+                first.Dispose();
+                if (e.SocketErrorCode != SocketError.AddressAlreadyInUse || attempts == 1) throw;     // else the picked port was free on one side only
+            }
+        }
+    }
+
+    private static Socket Open(EndPoint at, int backlog)
+    {
+        // On Unix the runtime sets SO_REUSEADDR: a restart does not wait for TIME_WAIT, while a second listener is still refused.
+        var socket = new Socket(at.AddressFamily, SocketType.Stream, at is IPEndPoint ? ProtocolType.Tcp : ProtocolType.Unspecified);
+        try
+        {
+            if (at is IPEndPoint { Address: var address } && address.Equals(IPAddress.IPv6Any)) socket.DualMode = true;
+            socket.Bind(at);
+            socket.Listen(backlog);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private static int PortOf(Socket socket) => ((IPEndPoint)socket.LocalEndPoint!).Port;
+}

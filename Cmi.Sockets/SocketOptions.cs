@@ -1,0 +1,49 @@
+using Microsoft.Extensions.Options;
+
+namespace Cmi.Sockets;
+
+/// <summary>
+/// The settings of the TCP transport, read once when it is made. <para>Threading: set up by one thread before the start, only read after it.</para>
+/// </summary>
+public sealed class SocketOptions
+{
+    /// <summary>How many loops carry connections; each is one thread.</summary>
+    /// <value>The number of processors by default; 1 to 1024.</value>
+    public int LoopCount { get; set; } = Math.Min(Environment.ProcessorCount, 1024);
+
+    /// <summary>How many clients may wait in the system to be accepted, for each place that is listened at. The system may lower it (on Linux: net.core.somaxconn).</summary>
+    /// <value>4096 by default, which is the limit of a Linux system that was not tuned; 1 to 65,535.</value>
+    public int Backlog { get; set; } = 4096;
+
+    /// <summary>Whether small pieces leave at once (TCP_NODELAY) rather than wait for what was sent before to be acknowledged.</summary>
+    /// <value><see langword="true"/> by default: what belongs together is sent together already.</value>
+    public bool NoDelay { get; set; } = true;
+
+    /// <summary>How old the addresses of a name may be when a server is dialled; older ones are looked up again.</summary>
+    /// <value>30 s by default; 0: a look-up for each dial; at most 1 day.</value>
+    public TimeSpan ResolveEvery { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long a connection that was closed may take to send what it has taken. Then it is reset.</summary>
+    /// <value>30 s by default; above 0, at most 1 day.</value>
+    public TimeSpan CloseTimeout { get; set; } = TimeSpan.FromSeconds(30);
+}
+
+/// <summary>Finds all faults of <see cref="SocketOptions"/> at once. <para>Threading: immutable.</para></summary>
+public sealed class SocketOptionsValidator : IValidateOptions<SocketOptions>
+{
+    /// <inheritdoc/>
+    public ValidateOptionsResult Validate(string? name, SocketOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var faults = new List<string>();
+        if (options.LoopCount is < 1 or > 1024)
+            faults.Add($"Cmi:Sockets:LoopCount is {options.LoopCount}; it must be 1 to 1024.");
+        if (options.Backlog is < 1 or > 65_535)
+            faults.Add($"Cmi:Sockets:Backlog is {options.Backlog}; it must be 1 to 65535.");
+        if (options.ResolveEvery < TimeSpan.Zero || options.ResolveEvery > TimeSpan.FromDays(1))
+            faults.Add($"Cmi:Sockets:ResolveEvery is {options.ResolveEvery}; it must be 0 to 1 day.");
+        if (options.CloseTimeout <= TimeSpan.Zero || options.CloseTimeout > TimeSpan.FromDays(1))
+            faults.Add($"Cmi:Sockets:CloseTimeout is {options.CloseTimeout}; it must be above 0 and at most 1 day.");
+        return faults.Count > 0 ? ValidateOptionsResult.Fail(faults) : ValidateOptionsResult.Success;
+    }
+}

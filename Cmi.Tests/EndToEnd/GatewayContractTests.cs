@@ -1,0 +1,123 @@
+using System.Net;
+using System.Net.Sockets;
+using NUnit.Framework;
+
+namespace Cmi.Tests.EndToEnd;
+
+/// <summary>What the program promises to those who start it.</summary>
+[Category("Slow")]
+public sealed class GatewayContractTests
+{
+    [Test]
+    public async Task EveryListener_IsPrintedOnALineOfItsOwn_WithThePortItGot()
+    {
+        await using var gateway = await GatewayProcess.StartAsync("--server", "http://127.0.0.1:1");
+
+        Assert.That(gateway.Output[^1], Does.Match(@"^listening on http://127\.0\.0\.1:[1-9]\d*$"));
+        Assert.That(gateway.Output, Has.Some.StartsWith("buffers: ram "));
+    }
+
+    [Test]
+    public async Task UnknownOptionsAndBadSettings_AreAllListed_AndEndWith2()
+    {
+        var result = await GatewayProcess.RunAsync("--frobnicate", "--loops=0", "--admin", "http://127.0.0.1:9", "--Cmi:Retry:Attempts=x", "--Cmi:Typo=1");
+
+        Assert.That(result.ExitCode, Is.EqualTo(2));
+        Assert.That(result.Output, Is.Empty);
+        Assert.That(result.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries), Has.Length.EqualTo(5));
+        foreach (var name in new[] { "--frobnicate", "--loops", "--admin", "Cmi:Retry:Attempts", "Cmi:Typo" }) Assert.That(result.Errors, Does.Contain(name));
+    }
+
+    [Test]
+    public async Task AddressInUse_IsSaidInOneLine_AndEndsWith1()
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+
+        var result = await GatewayProcess.RunAsync("--listen", $"http://{taken.LocalEndpoint}", "--server", "http://127.0.0.1:1");
+
+        Assert.That(result.ExitCode, Is.EqualTo(1));
+        Assert.That(result.Output, Does.Not.Contain("listening on"));
+        Assert.That(result.Errors.TrimEnd().Split('\n'), Has.Length.EqualTo(1));
+        Assert.That(result.Errors, Does.StartWith("Cannot listen: "));
+    }
+
+    [TestCase("--help", "--max-requests-per-server")]
+    [TestCase("--version", "Gateway 0.")]
+    public async Task HelpAndVersion_ArePrinted(string option, string expected)
+    {
+        var result = await GatewayProcess.RunAsync(option);
+
+        Assert.That(result.Succeeded(), Does.Contain(expected));
+    }
+
+    [Test]
+    public async Task Terminated_FinishesWhatHasArrived_AndEndsWith0()
+    {
+        await using var server = await KestrelServer.StartAsync();
+        await using var gateway = await GatewayProcess.StartAsync(server.AsOptions());
+        using var client = new HttpClient();
+        var reply = client.GetStringAsync(gateway.At("/held"));
+        await server.Held;
+
+        gateway.Terminate();
+        await gateway.Drains;
+        server.Release();
+
+        Assert.That(await reply, Is.EqualTo("released"));
+        Assert.That(await gateway.ExitAsync(), Is.Zero);
+    }
+
+    [Test]
+    public async Task TerminatedTwice_StopsAtOnce()
+    {
+        await using var server = await KestrelServer.StartAsync();
+        await using var gateway = await GatewayProcess.StartAsync([.. server.AsOptions(), "--Cmi:Timeouts:Drain=01:00:00"]);
+        using var client = new HttpClient();
+        var reply = client.GetStringAsync(gateway.At("/held"));
+        await server.Held;
+
+        gateway.Terminate();
+        await gateway.Drains;
+        gateway.Terminate();
+        await gateway.ExitAsync();
+
+        await Assert.ThrowsAsync<HttpRequestException>(() => reply);
+    }
+
+    [Test]
+    public async Task WithoutServers_TheDemoServersAnswer_BothWithALength()
+    {
+        await using var gateway = await GatewayProcess.StartAsync();
+        using var client = new HttpClient();
+
+        var texts = new List<string>();
+        for (var i = 0; i < 4; i++)
+        {
+            using var reply = await client.GetAsync(gateway.Url);
+            Assert.That(reply.Content.Headers.ContentLength, Is.Not.Null);
+            texts.Add(await reply.Content.ReadAsStringAsync());
+        }
+
+        Assert.That(texts, Has.Some.Contains("HTTP/1.1 server"));
+        Assert.That(texts, Has.Some.Contains("HTTP/1.0 server"));
+    }
+
+    [Test]
+    public async Task DemoPaths_DoWhatTheyTell()
+    {
+        await using var gateway = await GatewayProcess.StartAsync();
+        using var client = new HttpClient();
+        using var content = new StringContent("some text");
+
+        using var chunked = await client.GetAsync(gateway.At("/chunked"));
+        using var echo = await client.PostAsync(gateway.At("/echo?x=1"), content);
+        var big = await client.GetByteArrayAsync(gateway.At("/big?bytes=3000000"));
+
+        Assert.That(chunked.Headers.TransferEncodingChunked, Is.Not.True);
+        Assert.That((await chunked.Content.ReadAsStringAsync()).Split('\n'), Has.Length.EqualTo(6));
+        Assert.That(await echo.Content.ReadAsStringAsync(), Does.StartWith("POST /echo?x=1\n").And.EndsWith("\n\nsome text"));
+        Assert.That(await client.GetStringAsync(gateway.At("/headers")), Does.Contain("Via:").IgnoreCase);
+        Assert.That(big, Has.Length.EqualTo(3_000_000));
+    }
+}
