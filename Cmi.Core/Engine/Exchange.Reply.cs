@@ -74,8 +74,8 @@ internal sealed partial class Exchange
     public void KeepReply()
     {
         if (_phase != Phase.Done || Reply.TryStore()) return;
-        if (_replyLeaves) Reply.Fail("the buffer store is full");
-        else DecideFull();
+        if (!_replyLeaves) DecideFull();
+        else Wake();                                                // it is cut
     }
 
     /// <summary>Whether the store has room for as much as one receive may bring.</summary>
