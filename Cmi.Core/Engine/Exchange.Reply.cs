@@ -65,7 +65,11 @@ internal sealed partial class Exchange
         if (_leaving.ContentSent != before)
         {
             Reply.Release(_leaving.ContentSent);
-            if (_isStarved) Wake();
+            if (_isStarved)
+            {
+                _phaseDeadline = _state.Loop.Now + _state.Settings.ServerContent;
+                Wake();
+            }
         }
         return status;
     }
@@ -82,7 +86,8 @@ internal sealed partial class Exchange
     private bool HasRoom()
     {
         var room = Reply.CheckRoom();
-        _isWaitPaused = room != RoomAnswer.Ok;
+        // What still waits for the client is bounded by its own time, and makes room. With nothing left to make room, the wait is bounded here.
+        _isWaitPaused = room != RoomAnswer.Ok && !(_replyLeaves && _leaving.ContentSent == Reply.Length);
         switch (room)
         {
             case RoomAnswer.Ok:
