@@ -166,6 +166,8 @@ internal sealed class LoopState
             {
                 Engine.Logger.SessionFailed(e);
                 session.Cut("a fault of the engine");
+                ToClient.Clear();                                   // what was gathered for one peer must not reach another
+                ToServer.Clear();
             }
         }
     }
