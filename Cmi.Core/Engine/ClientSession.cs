@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 using Cmi.Loops;
+using Cmi.Telemetry;
 
 namespace Cmi.Engine;
 

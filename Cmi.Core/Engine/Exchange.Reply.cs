@@ -1,6 +1,7 @@
 using Cmi.Forwarding;
 using Cmi.Http1;
 using Cmi.Loops;
+using Cmi.Telemetry;
 
 namespace Cmi.Engine;
 

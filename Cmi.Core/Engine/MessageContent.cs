@@ -1,3 +1,5 @@
+using Cmi.Telemetry;
+
 namespace Cmi.Engine;
 
 /// <summary>What <see cref="MessageContent.CheckRoom"/> says.</summary>
