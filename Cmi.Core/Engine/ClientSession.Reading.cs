@@ -176,7 +176,8 @@ internal sealed partial class ClientSession
                 // A cut upload never becomes a request: nobody waits for its reply (RFC 9112 §8).
                 _inputEnded = true;
                 StopReading();
-                RemoveBack();
+                if (exchange.IsLeaving) CutReply(exchange);         // nor may what has left of its reply look whole
+                else RemoveBack();
                 return true;
         }
         _lastRead = _state.Loop.Now;

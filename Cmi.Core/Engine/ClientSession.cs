@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 using Cmi.Loops;
+using Cmi.Telemetry;
 
 namespace Cmi.Engine;
 
@@ -168,6 +169,7 @@ internal sealed partial class ClientSession : IConnectionOwner
     private void RemoveFront()
     {
         var exchange = _front!;
+        if (exchange == _reading) StopReading();                    // answered before its end; the exchange may be another session's next
         _front = exchange.Next;
         if (_front is null) (_back, _idleSince) = (null, _state.Loop.Now);
         _count--;

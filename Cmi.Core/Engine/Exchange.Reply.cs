@@ -1,6 +1,7 @@
 using Cmi.Forwarding;
 using Cmi.Http1;
 using Cmi.Loops;
+using Cmi.Telemetry;
 
 namespace Cmi.Engine;
 
@@ -65,7 +66,11 @@ internal sealed partial class Exchange
         if (_leaving.ContentSent != before)
         {
             Reply.Release(_leaving.ContentSent);
-            if (_isStarved) Wake();
+            if (_isStarved)
+            {
+                _phaseDeadline = _state.Loop.Now + _state.Settings.ServerContent;
+                Wake();
+            }
         }
         return status;
     }
@@ -74,15 +79,16 @@ internal sealed partial class Exchange
     public void KeepReply()
     {
         if (_phase != Phase.Done || Reply.TryStore()) return;
-        if (_replyLeaves) Reply.Fail("the buffer store is full");
-        else DecideFull();
+        if (!_replyLeaves) DecideFull();
+        else Wake();                                                // it is cut
     }
 
     /// <summary>Whether the store has room for as much as one receive may bring.</summary>
     private bool HasRoom()
     {
         var room = Reply.CheckRoom();
-        _isWaitPaused = room != RoomAnswer.Ok;
+        // What still waits for the client is bounded by its own time, and makes room. With nothing left to make room, the wait is bounded here.
+        _isWaitPaused = room != RoomAnswer.Ok && !(_replyLeaves && _leaving.ContentSent == Reply.Length);
         switch (room)
         {
             case RoomAnswer.Ok:

@@ -60,7 +60,7 @@ internal sealed partial class Exchange
         var now = _state.Loop.Now;
         if (_sentBytes != before && _phase == Phase.Head) _phaseDeadline = now + _state.Settings.ServerHead;
         if (_phase == Phase.Head) _isWaitPaused = status == SendStatus.Waiting;
-        if (!IsRequestWhole) _deadline = now + _state.Settings.Exchange;                   // its time counts from the last of the request
+        if (!IsRequestWhole && _sentBytes != before) _deadline = now + _state.Settings.Exchange;    // its time counts from the last of the request
         if (!_contentKept && _sender.ContentSent > 0)
         {
             _contentReleased = true;

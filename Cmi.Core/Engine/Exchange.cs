@@ -254,8 +254,8 @@ internal sealed partial class Exchange : IConnectionOwner
     public bool GiveUpReplay()
     {
         if (_phase == Phase.Receiving && _state.Settings.RequestCommit == CommitMode.Whole) return false;
+        if (_contentKept) Wake();                                   // once: the session asks again and again, and would never come to rest
         _contentKept = false;
-        Wake();
         return true;
     }
 

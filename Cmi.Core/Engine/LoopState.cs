@@ -3,6 +3,7 @@ using System.Diagnostics;
 using Cmi.Loops;
 using Cmi.Messages;
 using Cmi.Servers;
+using Cmi.Telemetry;
 
 namespace Cmi.Engine;
 
@@ -166,6 +167,8 @@ internal sealed class LoopState
             {
                 Engine.Logger.SessionFailed(e);
                 session.Cut("a fault of the engine");
+                ToClient.Clear();                                   // what was gathered for one peer must not reach another
+                ToServer.Clear();
             }
         }
     }

@@ -1,3 +1,5 @@
+using Cmi.Telemetry;
+
 namespace Cmi.Engine;
 
 /// <summary>What <see cref="MessageContent.CheckRoom"/> says.</summary>
@@ -65,13 +67,17 @@ internal sealed class MessageContent(LoopState state, Action wake)
     }
 
     /// <summary>Moves content from the loop's scratch into the store, before the scratch is used again.</summary>
-    /// <returns>Whether the store had room.</returns>
+    /// <returns>Whether the store had room. If not, the content is lost and the state <see cref="BufferState.Failed"/>.</returns>
     public bool TryStore()
     {
         var bytes = _direct;
         if (bytes.IsEmpty || IsStored) return true;
-        if (!TryOpen(bytes.Length) || CheckRoom() != RoomAnswer.Ok) return false;
         _direct = default;
+        if (!TryOpen(bytes.Length) || CheckRoom() != RoomAnswer.Ok)
+        {
+            State = BufferState.Failed;
+            return false;
+        }
         State = BufferState.Open;
         if (Append(bytes.Span)) Complete();
         return State == BufferState.Whole;

@@ -68,7 +68,7 @@ internal struct MessageSender(Framing framing)
                 _chunkEndDue = false;
             }
             var available = content.Length - ContentSent;
-            if (available == 0)
+            if (available <= 0)                                     // below 0: content that was lost
             {
                 if (content.State == BufferState.Failed) return SendStatus.Cut;
                 if (content.State == BufferState.Open) return SendStatus.Waiting;

@@ -22,36 +22,39 @@ internal sealed class ConnectionSlots(int limit)
     /// <summary>Takes a slot, or waits for one; the bound on waiting is the caller's timeout.</summary>
     /// <param name="reclaim">Called when none is free: closes idle connections of this server elsewhere.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public async ValueTask AcquireAsync(Action reclaim, CancellationToken cancellationToken)
+    public ValueTask AcquireAsync(Action reclaim, CancellationToken cancellationToken)
     {
-        LinkedListNode<TaskCompletionSource>? node = null;
+        LinkedListNode<TaskCompletionSource> node;
         lock (_gate)
         {
-            if (limit == 0 || (_open < limit && _waiting.Count == 0)) _open++;
-            else
+            if (limit == 0 || (_open < limit && _waiting.Count == 0))
             {
-                node = _waiting.AddLast(new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
-                _waitingCount = _waiting.Count;
+                _open++;
+                return default;
             }
+            node = _waiting.AddLast(new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+            _waitingCount = _waiting.Count;
         }
-        if (node is null) return;
         reclaim();
-        try
+        return new(WaitAsync(node, cancellationToken));
+    }
+
+    // Not Task.WaitAsync: it would take the grant to the thread pool before it comes home to the loop.
+    private async Task WaitAsync(LinkedListNode<TaskCompletionSource> node, CancellationToken cancellationToken)
+    {
+        using var _ = cancellationToken.UnsafeRegister(_ => GiveUp(node, cancellationToken), null);
+        await node.Value.Task;
+    }
+
+    private void GiveUp(LinkedListNode<TaskCompletionSource> node, CancellationToken cancellationToken)
+    {
+        lock (_gate)
         {
-            await node.Value.Task.WaitAsync(cancellationToken);
+            if (node.List is null) return;                          // a slot crossed this: whoever asked gets it, and gives it back
+            _waiting.Remove(node);
+            _waitingCount = _waiting.Count;
         }
-        catch (OperationCanceledException)
-        {
-            bool granted;
-            lock (_gate)
-            {
-                granted = node.List is null;
-                if (!granted) _waiting.Remove(node);
-                _waitingCount = _waiting.Count;
-            }
-            if (granted) Release();                                 // it crossed the cancellation
-            throw;
-        }
+        node.Value.SetCanceled(cancellationToken);
     }
 
     /// <summary>Gives a slot back: its connection is closed, or was never made.</summary>

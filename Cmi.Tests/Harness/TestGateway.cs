@@ -23,7 +23,7 @@ internal sealed class TestGateway : IAsyncDisposable
         }
         options.Servers.Selection = ServerSelection.RoundRobin;
         configure?.Invoke(options);
-        Engine = new(options, Transport, store ?? Store, group => Queue = queue?.Invoke(group) ?? new JobQueue(group, options.Limits.MaxQueuedRequests));
+        Engine = new(options, Transport, store ?? Store, group => Queue = queue?.Invoke(group) ?? new JobQueue(group, options.Limits.MaxQueuedRequests), Log);
         var started = Engine.StartAsync();
         Transport.Crank.RunUntil(started, TimeSpan.FromSeconds(10));
     }
@@ -32,6 +32,9 @@ internal sealed class TestGateway : IAsyncDisposable
     public ScriptedStore Store { get; }
     public CmiEngine Engine { get; }
     public IJobQueue Queue { get; private set; } = null!;
+
+    /// <summary>What the engine has logged.</summary>
+    public EngineTestLog Log { get; } = new();
 
     /// <summary>A server's address by its number, from 1.</summary>
     public static ServerAddress Address(int server) => new(AddressKind.Tcp, $"10.0.0.{server}", 80);
@@ -97,6 +100,7 @@ internal sealed class TestGateway : IAsyncDisposable
         Run();
         using (Assert.EnterMultipleScope())
         {
+            Assert.That(Log.EngineFaults, Is.Empty, "the engine caught a fault of its own");
             Assert.That(Transport.OpenConnections, Is.Zero, "connections are left");
             Assert.That(Store.Live, Is.Zero, "buffers are left");
             Assert.That(Transport.Crank.TimersSet, Is.Zero, "timers are left");

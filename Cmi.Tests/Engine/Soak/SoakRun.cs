@@ -1,0 +1,71 @@
+using Cmi.Tests.Harness;
+
+namespace Cmi.Tests.Engine.Soak;
+
+/// <summary>One run: a gateway, its clients and its servers, driven step by step until all is said.</summary>
+internal sealed class SoakRun : IAsyncDisposable
+{
+    private const int Steps = 120, CalmSteps = 400;
+
+    private readonly SoakPlan _plan;
+    private readonly ScriptedStore _store = new();
+    private readonly TestGateway _gateway;
+    private readonly List<SoakServer> _servers = [];
+    private readonly List<SoakClient> _clients = [];
+    private readonly Dictionary<int, SoakRequest> _requests = [];
+
+    public SoakRun(SoakPlan plan)
+    {
+        _plan = plan;
+        _store.Capacity = plan.StoreCapacity;
+        _gateway = new(plan.Configure, plan.Servers, plan.Transport, _store);
+        for (var i = 1; i <= plan.Servers; i++)
+        {
+            var server = new SoakServer(plan, _requests);
+            _gateway.Server(i).Accepted = server.Accept;
+            _servers.Add(server);
+        }
+    }
+
+    public ValueTask DisposeAsync() => _gateway.DisposeAsync();
+
+    public void Run()
+    {
+        for (var step = 0; step < Steps; step++)
+        {
+            if (_clients.Count < _plan.Clients && _plan.Random.Next(3) == 0) _clients.Add(new(_plan, _gateway.Connect(), Create));
+            if (_plan.StoreDefers) _store.Defers = _plan.Random.Next(3) != 0;
+            foreach (var client in _clients) client.Step(isLast: false);
+            foreach (var server in _servers) server.Step();
+            if (_plan.Random.Next(2) == 0) _store.AnswerDeferred();
+            if (_plan.Random.Next(4) == 0) _gateway.Advance(_plan.Random.NextDouble() / 4);
+            else _gateway.Run();
+        }
+        Finish();
+    }
+
+    public override string ToString() => $"clients:\n  {string.Join("\n  ", _clients)}\nservers:\n  {string.Join("\n  ", _servers)}";
+
+    private void Finish()
+    {
+        _plan.CalmDown();
+        _store.Defers = false;
+        for (var step = 0; step < CalmSteps; step++)
+        {
+            _store.AnswerDeferred();
+            foreach (var client in _clients) client.Step(isLast: true);
+            foreach (var server in _servers) server.Step();
+            // Time passes only when nothing else can happen any more, and then for every wait that ends by time.
+            if (step < CalmSteps - 40) _gateway.Run();
+            else _gateway.Advance(5);
+        }
+        foreach (var client in _clients) client.Finish();
+    }
+
+    private SoakRequest Create(string method, int minorVersion, bool keepAlive, bool isChunked, int bytes)
+    {
+        var request = new SoakRequest(_requests.Count + 1, method, minorVersion, keepAlive, isChunked, bytes);
+        _requests.Add(request.Id, request);
+        return request;
+    }
+}
