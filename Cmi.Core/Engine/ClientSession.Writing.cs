@@ -44,6 +44,7 @@ internal sealed partial class ClientSession
     /// <returns>Whether the connection took it all.</returns>
     private bool Flush()
     {
+        if (!_sendQueue.IsBlocked && _state.ToClient.Length == 0) return true;     // says nothing of how content goes
         var before = _sentBytes;
         var status = _sendQueue.IsBlocked
             ? _sendQueue.Flush(_connection, _state.Memory, ref _sentBytes)
