@@ -38,7 +38,10 @@ internal sealed class SoakClient
     /// <summary>Whether all that can come has come.</summary>
     private bool IsThrough => _left || _peer.Reset || _peer.Ended || _answered == _requests.Count;
 
-    public void Step(bool isLast)
+    /// <summary>From now on it reads whatever comes, at once.</summary>
+    public void CalmDown() => _peer.Changed = _ => Read();
+
+    public void Step()
     {
         if (_left) return;
         for (var steps = _plan.Steps(); steps > 0 && _sent < _toSend.Count && !_left && _peer.Unsent == 0; steps--)
@@ -54,10 +57,10 @@ internal sealed class SoakClient
             _sendingEnded = true;                                   // no goodbye: all replies must still come
             _peer.EndSending();
         }
-        if (isLast || _plan.Random.Next(3) == 0) Read();
+        if (_plan.Random.Next(3) == 0) Read();
     }
 
-    public void Read()
+    private void Read()
     {
         if (_left && _leavesWithReset) return;
         _input.Feed(_peer.Receive(_plan.Piece()));
