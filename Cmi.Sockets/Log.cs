@@ -19,4 +19,19 @@ internal static partial class Log
 
     [LoggerMessage(3004, LogLevel.Debug, "Connection {Connection}: reset: {Reason}")]
     public static partial void Aborted(this ILogger logger, long connection, string reason);
+
+    /// <summary>Logs where nobody is left to hear that logging failed: it must not end a loop, and out of handles it may well fail.</summary>
+    /// <returns>Whether it was logged.</returns>
+    public static bool Safely(ILogger logger, Action<ILogger> write)
+    {
+        try
+        {
+            write(logger);
+            return true;
+        }
+        catch (Exception)
+        {
+            return false;                                          // the line is lost; what it was about goes on
+        }
+    }
 }

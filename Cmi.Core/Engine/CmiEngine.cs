@@ -2,8 +2,9 @@ using System.Text;
 using Cmi.Engine;
 using Cmi.Queues;
 using Cmi.Servers;
-using Microsoft.Extensions.Logging;
+using Cmi.Telemetry;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging;
 
 namespace Cmi;
 
@@ -170,6 +171,7 @@ public sealed class CmiEngine : IAsyncDisposable
         foreach (var state in _loops) await OnLoop(state, state => cut += state.Cut());
         if (cut > 0) Logger.DrainCut(cut);
         await Queue.DisposeAsync();
+        Logger.Stopped();
     }
 
     private static async Task OnLoop(LoopState state, Action<LoopState> work)

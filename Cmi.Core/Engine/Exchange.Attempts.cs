@@ -1,6 +1,7 @@
 using Cmi.Forwarding;
 using Cmi.Http1;
 using Cmi.Servers;
+using Cmi.Telemetry;
 
 namespace Cmi.Engine;
 

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using Cmi.Loops;
 using Cmi.Messages;
 using Cmi.Servers;
+using Cmi.Telemetry;
 
 namespace Cmi.Engine;
 

@@ -1,7 +1,5 @@
-using Cmi.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 
 namespace Cmi.Hosting;
 
@@ -9,7 +7,7 @@ namespace Cmi.Hosting;
 /// Starts the engine with the host, and drains it when the host stops. The engine is asked for at the start only: a host makes its services before it
 /// checks the options, and a fault must be told as such. <para>Threading: the host's; one call at a time.</para>
 /// </summary>
-internal sealed class CmiHostedService(IServiceProvider services, ILogger<CmiHostedService>? logger = null) : IHostedService
+internal sealed class CmiHostedService(IServiceProvider services) : IHostedService
 {
     private CmiEngine? _engine;                                     // null: not running
 
@@ -18,16 +16,12 @@ internal sealed class CmiHostedService(IServiceProvider services, ILogger<CmiHos
         var engine = services.GetRequiredService<CmiEngine>();
         await engine.StartAsync(cancellationToken);
         _engine = engine;
-        if (logger is null) return;
-        foreach (var endpoint in engine.Endpoints) Log.Listening(logger, endpoint);
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         if (_engine is not { } engine) return;
         _engine = null;
-        if (logger is not null) Log.Draining(logger);
         await engine.StopAsync(cancellationToken);
-        if (logger is not null) Log.Stopped(logger);
     }
 }

@@ -1,9 +1,9 @@
 using Microsoft.Extensions.Logging;
 
-namespace Cmi;
+namespace Cmi.Telemetry;
 
-/// <summary>What the engine logs; ids 2000 to 2099.</summary>
-internal static partial class EngineLog
+/// <summary>What the engine says in the log; event ids 2000 to 2099.</summary>
+internal static partial class Log
 {
     [LoggerMessage(2000, LogLevel.Information, "Listening on {Endpoint}.")]
     public static partial void Listening(this ILogger logger, ListenAddress endpoint);
@@ -13,6 +13,9 @@ internal static partial class EngineLog
 
     [LoggerMessage(2002, LogLevel.Warning, "The drain ended with {Connections} client connections cut.")]
     public static partial void DrainCut(this ILogger logger, int connections);
+
+    [LoggerMessage(2003, LogLevel.Information, "Stopped.")]
+    public static partial void Stopped(this ILogger logger);
 
     [LoggerMessage(2010, LogLevel.Warning, "Attempt {Attempt} at server {Server} failed: {Reason}.")]
     public static partial void AttemptFailed(this ILogger logger, int attempt, ServerAddress server, string reason);

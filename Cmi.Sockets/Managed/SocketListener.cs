@@ -103,31 +103,38 @@ internal sealed class SocketListener : IListener
         try
         {
             var socket = await listening.AcceptAsync(accepting);
-            if (Interlocked.Exchange(ref _failing, 0) != 0) _manager.Logger.AcceptWorksAgain(Address);
+            if (Interlocked.Exchange(ref _failing, 0) != 0) Log.Safely(_manager.Logger, logger => logger.AcceptWorksAgain(Address));
             return socket;
         }
-        catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionAborted or SocketError.ConnectionReset)
-        {
-            return null;                                           // a client that left before it was accepted
-        }
-        catch (SocketException e) when (!_disposed && e.SocketErrorCode != SocketError.OperationAborted)
-        {
-            // Out of handles or of memory, mostly. The client stays in the backlog and the socket stays readable, so without a break this would spin.
-            if (Interlocked.Exchange(ref _failing, 1) == 0) _manager.Logger.AcceptFails(Address, e.Message, RetryMilliseconds);
-        }
-        catch (Exception e) when (e is SocketException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException || _disposed)
         {
             return null;
         }
-        try
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionAborted or SocketError.ConnectionReset or SocketError.OperationAborted)
         {
-            await Task.Delay(RetryMilliseconds, accepting);
+            return null;                                           // a client that left before it was accepted, or a pause
         }
-        catch (OperationCanceledException)
+        catch (Exception e)
         {
-            // Paused or disposed meanwhile.
+            // Out of handles or of memory, mostly. The client stays in the backlog and the socket stays readable, so without a break this would spin.
+            // Any exception: to make one for this error the runtime opens files, and what it throws when it cannot is not a SocketException any more.
+            if (Interlocked.Exchange(ref _failing, 1) == 0 && !Log.Safely(_manager.Logger, logger => logger.AcceptFails(Address, e.Message, RetryMilliseconds)))
+                _failing = 0;                                      // the next attempt logs it
         }
+        await BreakAsync(accepting);
         return null;
+    }
+
+    // By the timer of a loop, whose thread is there already: the runtime's timers start a thread of their own when first used, and out of handles that
+    // fails, which would end the accept loop for good.
+    private async Task BreakAsync(CancellationToken accepting)
+    {
+        var over = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var timer = new LoopTimer(static over => ((TaskCompletionSource)over!).TrySetResult(), over);
+        var loop = _manager.Loops[0];
+        loop.Post(_ => loop.SetTimer(timer, loop.Now + RetryMilliseconds), null);
+        using var cancelled = accepting.UnsafeRegister(static over => ((TaskCompletionSource)over!).TrySetResult(), over);
+        await over.Task;
     }
 
     private void Deliver(Socket socket)

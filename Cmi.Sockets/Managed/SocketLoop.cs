@@ -104,11 +104,14 @@ internal sealed class SocketLoop : ILoop
         }
         catch (Exception e)
         {
-            _logger.Escaped(_thread.Name!, e);                     // the other timers that are due are so still: the next turn comes at once
+            Log.Safely(_logger, logger => logger.Escaped(_thread.Name!, e));                     // the other timers that are due are so still: the next turn comes at once
         }
         Drain();
-        if (Milliseconds - begin is > LongTurnMilliseconds and var took) _logger.LongTurn(_thread.Name!, took);
+        if (Milliseconds - begin > LongTurnMilliseconds) TellOfLongTurn(Milliseconds - begin);
     }
+
+    // Apart, so that the closure is made only for a long turn.
+    private void TellOfLongTurn(long milliseconds) => Log.Safely(_logger, logger => logger.LongTurn(_thread.Name!, milliseconds));
 
     private void Drain()
     {
@@ -118,7 +121,7 @@ internal sealed class SocketLoop : ILoop
         }
         catch (Exception e)
         {
-            _logger.Escaped(_thread.Name!, e);                     // what was behind it waits still: the next turn comes at once
+            Log.Safely(_logger, logger => logger.Escaped(_thread.Name!, e));                     // what was behind it waits still: the next turn comes at once
         }
     }
 
