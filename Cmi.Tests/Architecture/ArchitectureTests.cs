@@ -28,5 +28,6 @@ public sealed class ArchitectureTests
     public void CoreReferencesNoOtherPartOfCmi() =>
         Assert.That(typeof(CmiEngine).Assembly.GetReferencedAssemblies().Select(reference => reference.Name), Has.None.StartsWith("Cmi."));
 
-    private static bool Leaves(string line) => line.Contains("ConfigureAwait(false)", StringComparison.Ordinal) && !line.TrimStart().StartsWith("//", StringComparison.Ordinal);
+    private static bool Leaves(string line) =>
+        line.Contains("ConfigureAwait(false)", StringComparison.Ordinal) && !line.TrimStart().StartsWith("//", StringComparison.Ordinal);
 }

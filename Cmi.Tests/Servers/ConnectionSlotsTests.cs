@@ -20,8 +20,8 @@ public sealed class ConnectionSlotsTests
     public void LimitIsReached_TheNextWaitsAndIdleOnesAreReclaimed()
     {
         var slots = new ConnectionSlots(2);
-        Ask(slots);
-        Ask(slots);
+        _ = Ask(slots);
+        _ = Ask(slots);
         Assert.That(_reclaims, Is.Zero);
         var third = Ask(slots);
         Assert.That((third.IsCompleted, slots.Open, slots.IsWanted, _reclaims), Is.EqualTo((false, 2, true, 1)));
@@ -33,7 +33,7 @@ public sealed class ConnectionSlotsTests
     public void SeveralWait_TheyAreServedInTurn()
     {
         var slots = new ConnectionSlots(1);
-        Ask(slots);
+        _ = Ask(slots);
         var (second, third) = (Ask(slots), Ask(slots));
         _loop.Run(slots.Release);
         Assert.That((second.IsCompleted, third.IsCompleted), Is.EqualTo((true, false)));
@@ -48,7 +48,7 @@ public sealed class ConnectionSlotsTests
     {
         var slots = new ConnectionSlots(1);
         using var cancel = new CancellationTokenSource();
-        Ask(slots);
+        _ = Ask(slots);
         var (second, third) = (Ask(slots, cancel.Token), Ask(slots));
         _loop.Run(cancel.Cancel);
         Assert.That(second.IsCanceled);
@@ -61,7 +61,7 @@ public sealed class ConnectionSlotsTests
     {
         var slots = new ConnectionSlots(1);
         using var cancel = new CancellationTokenSource();
-        Ask(slots);
+        _ = Ask(slots);
         var second = Ask(slots, cancel.Token);
         _loop.Run(slots.Release);
         _loop.Run(cancel.Cancel);
@@ -74,7 +74,7 @@ public sealed class ConnectionSlotsTests
     public void TokenIsCancelledAlready_NothingIsTaken()
     {
         var slots = new ConnectionSlots(1);
-        Ask(slots);
+        _ = Ask(slots);
         Assert.That(Ask(slots, new CancellationToken(canceled: true)).IsCanceled);
         Assert.That((slots.Open, slots.IsWanted), Is.EqualTo((1, false)));
     }

@@ -81,7 +81,9 @@ internal sealed class SoakClient
             // Or it went on sending to a gateway that had said close and drained it for its time: then TCP loses what it had not yet read. That reset is
             // the transport's and has no reason of the engine's.
             var sentTooLong = _peer.Reset && _peer.ResetReason is null;
-            if (!_told && !sentTooLong) Assert.That(!_plan.IsPeaceful && _plan.ReplyCommit != CommitMode.Whole, $"the connection broke at request {_requests[_answered].Id} without a reason: {_peer.ResetReason}");
+            if (!_told && !sentTooLong)
+                Assert.That(!_plan.IsPeaceful && _plan.ReplyCommit != CommitMode.Whole,
+                    $"the connection broke at request {_requests[_answered].Id} without a reason: {_peer.ResetReason}");
         }
         if (!_peer.Reset && _told) Assert.That(_input.Count, Is.Zero, "bytes follow the last reply");
     }

@@ -101,8 +101,10 @@ internal sealed class SoakPlan
         var patient = TimeSpan.FromHours(2);
         var timeouts = options.Timeouts;
         (timeouts.ClientHead, timeouts.ClientContent, timeouts.ClientIdle, timeouts.ClientSend) = (patient, patient, patient, patient);
-        if (IsPeaceful) (timeouts.Queue, timeouts.Exchange, timeouts.ServerHead, timeouts.ServerContent, timeouts.ServerConnect) = (patient, patient, patient, patient, patient);
-        else (timeouts.Queue, timeouts.ServerHead, timeouts.ServerContent) = (TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(5));
+        if (IsPeaceful)
+            (timeouts.Queue, timeouts.Exchange, timeouts.ServerHead, timeouts.ServerContent, timeouts.ServerConnect) = (patient, patient, patient, patient, patient);
+        else
+            (timeouts.Queue, timeouts.ServerHead, timeouts.ServerContent) = (TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(5));
     }
 
     /// <summary>From now on nothing breaks and nothing is slow.</summary>
@@ -138,8 +140,9 @@ internal sealed class SoakPlan
     public T Pick<T>(params ReadOnlySpan<T> among) => among[Random.Next(among.Length)];
 
     public override string ToString() =>
-        $"loops {Transport.LoopCount}, capacity {Transport.Capacity}, receive {Transport.MaxReceive}, send {Transport.MaxSend}, random {Transport.RandomFragments}, one {Transport.OneFragmentPerTurn}, " +
-        $"faults {_faults}, bytes {_mostBytes}, piece {_mostPiece}, steps {_mostSteps}, servers {Servers}, clients {Clients}, limit {MaxRequests}, connections {MaxConnections}, attempts {Attempts}, " +
-        $"reply {ReplyCommit}, request {RequestCommit}, hold {HoldBytes}, lazy {_isLazy}, client faults {ClientFaults}, store {StoreCapacity}, defers {StoreDefers}, always {AlwaysStore}, " +
-        $"pipelined {MaxPipelined}/{MaxPipelinedBytes}, {Distribute}, idle {MaxIdle}";
+        $"loops {Transport.LoopCount}, capacity {Transport.Capacity}, receive {Transport.MaxReceive}, send {Transport.MaxSend}, " +
+        $"random {Transport.RandomFragments}, one {Transport.OneFragmentPerTurn}, faults {_faults}, bytes {_mostBytes}, piece {_mostPiece}, steps {_mostSteps}, " +
+        $"servers {Servers}, clients {Clients}, limit {MaxRequests}, connections {MaxConnections}, attempts {Attempts}, " +
+        $"reply {ReplyCommit}, request {RequestCommit}, hold {HoldBytes}, lazy {_isLazy}, client faults {ClientFaults}, " +
+        $"store {StoreCapacity}, defers {StoreDefers}, always {AlwaysStore}, pipelined {MaxPipelined}/{MaxPipelinedBytes}, {Distribute}, idle {MaxIdle}";
 }

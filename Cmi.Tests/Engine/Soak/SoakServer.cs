@@ -53,7 +53,8 @@ internal sealed class SoakServerConnection
         if (!_gone && _peer.Ended && _request is null) Leave(abort: false);
     }
 
-    public override string ToString() => $"request {_request?.Id} answered {_isAnswered} begun {_begun?.Id} gone {_gone} script {_script.Count} input {_input.Count} unsent {_peer.Unsent} reset {_peer.Reset} ended {_peer.Ended}";
+    public override string ToString() =>
+        $"request {_request?.Id} answered {_isAnswered} begun {_begun?.Id} gone {_gone} script {_script.Count} input {_input.Count} unsent {_peer.Unsent} reset {_peer.Reset} ended {_peer.Ended}";
 
     private void Read()
     {
