@@ -30,6 +30,9 @@ internal sealed partial class Exchange
     /// <summary>Whether a failure of this reply can only be shown by a reset, since its end is the end of the connection.</summary>
     public bool EndsWithConnection => _leaving.Framing.Kind == FramingKind.UntilClose;
 
+    // Of a reply that leaves, what still waits for the client is bounded by its own time, and makes room. When none is left, nothing of this reply can.
+    private bool IsWaitPaused => _isWaitPaused && !(_phase == Phase.Content && _replyLeaves && _leaving.ContentSent == Reply.Length);
+
     private long HoldEnds
     {
         get
@@ -64,6 +67,7 @@ internal sealed partial class Exchange
             _leaving = new(framing);
         }
         _replyLeaves = true;
+        if (_isWaitPaused) _phaseDeadline = _state.Loop.Now + _state.Settings.ServerContent;
         _contentKept = false;
         LeaveStarved();
         return persistent;
@@ -77,11 +81,8 @@ internal sealed partial class Exchange
         if (_leaving.ContentSent != before)
         {
             Reply.Release(_leaving.ContentSent);
-            if (_isStarved)
-            {
-                _phaseDeadline = _state.Loop.Now + _state.Settings.ServerContent;
-                Wake();
-            }
+            if (_isWaitPaused) _phaseDeadline = _state.Loop.Now + _state.Settings.ServerContent;
+            if (_isStarved) Wake();
         }
         return status;
     }
@@ -98,8 +99,7 @@ internal sealed partial class Exchange
     private bool HasRoom()
     {
         var room = Reply.CheckRoom();
-        // What still waits for the client is bounded by its own time, and makes room. With nothing left to make room, the wait is bounded here.
-        _isWaitPaused = room != RoomAnswer.Ok && !(_replyLeaves && _leaving.ContentSent == Reply.Length);
+        _isWaitPaused = room != RoomAnswer.Ok;
         switch (room)
         {
             case RoomAnswer.Ok:

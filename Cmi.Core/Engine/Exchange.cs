@@ -218,8 +218,8 @@ internal sealed partial class Exchange : IConnectionOwner
     {
         Phase.Receiving => _state.Settings.RequestCommit == CommitMode.UpTo ? _startedAt + _state.Settings.RequestHoldTime : long.MaxValue,
         Phase.Queued => Math.Min(_queueDeadline, _deadline),
-        Phase.Connecting or Phase.Head => Math.Min(_isWaitPaused ? long.MaxValue : _phaseDeadline, _deadline),
-        Phase.Content => Math.Min(_replyLeaves ? long.MaxValue : Math.Min(_deadline, HoldEnds), _isWaitPaused ? long.MaxValue : _phaseDeadline),
+        Phase.Connecting or Phase.Head => Math.Min(IsWaitPaused ? long.MaxValue : _phaseDeadline, _deadline),
+        Phase.Content => Math.Min(_replyLeaves ? long.MaxValue : Math.Min(_deadline, HoldEnds), IsWaitPaused ? long.MaxValue : _phaseDeadline),
         _ => long.MaxValue,
     };
 
@@ -241,10 +241,10 @@ internal sealed partial class Exchange : IConnectionOwner
             case Phase.Connecting when now >= _phaseDeadline:
                 AttemptFailed(504, "it did not accept a connection in time");
                 return;
-            case Phase.Head when !_isWaitPaused && now >= _phaseDeadline:
+            case Phase.Head when !IsWaitPaused && now >= _phaseDeadline:
                 AttemptFailed(504, "it sent no reply head in time");
                 return;
-            case Phase.Content when !_isWaitPaused && now >= _phaseDeadline:
+            case Phase.Content when !IsWaitPaused && now >= _phaseDeadline:
                 AttemptFailed(504, "it sent no further content in time");
                 return;
         }
