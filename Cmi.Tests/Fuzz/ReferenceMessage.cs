@@ -12,6 +12,9 @@ internal sealed class ReferenceMessage
     /// <summary>Why, if invalid.</summary>
     public string? Fault { get; set; }
 
+    /// <summary>Whether the start line of a request is right, so that its method counts, whatever follows.</summary>
+    public bool HasStartLine { get; set; }
+
     /// <summary>Whether the head is there and right, whatever became of the content.</summary>
     public bool HasHead { get; set; }
 

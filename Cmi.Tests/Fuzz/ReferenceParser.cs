@@ -37,6 +37,7 @@ internal static class ReferenceParser
         if (!IsToken(parts[0])) return message.Fail("the method is not a token");
         if (!TryVersion(parts[2], isTolerant, message)) return message.Fail("the version is not known");
         if (!TryTarget(parts[1], message)) return message.Fail("the target is malformed");
+        message.HasStartLine = true;
         if (!TryFields(head, isMending: false, message)) return message;
 
         var hosts = message.All("host").ToArray();
@@ -48,7 +49,7 @@ internal static class ReferenceParser
         if (hasCoding && (message.MinorVersion == 0 || message.All("content-length").Any())) return message.Fail("the framing is doubtful");
         if (hasCoding && !message.All("transfer-encoding").SequenceEqual(["chunked"], StringComparer.OrdinalIgnoreCase)) return message.Fail("the coding is not chunked");
         message.Framing = hasCoding ? ReferenceFraming.Chunked : ReferenceFraming.None;
-        return TryContent(text, EndOfHead(text, start), isTolerant, ended: false, message);
+        return TryContent(text, EndOfHead(text, start), isTolerant, ended: false, message, at);
     }
 
     /// <summary>Reads the reply to a request of this method at a place of a text.</summary>
@@ -149,7 +150,7 @@ internal static class ReferenceParser
         return IsToken(name) && field.Value.AsSpan().IndexOfAny(Controls) < 0;
     }
 
-    private static ReferenceMessage TryContent(string text, int at, bool isTolerant, bool ended, ReferenceMessage message, int messageStart = 0)
+    private static ReferenceMessage TryContent(string text, int at, bool isTolerant, bool ended, ReferenceMessage message, int messageStart)
     {
         var lengths = message.All("content-length").ToArray();
         if (message.Framing != ReferenceFraming.Chunked && message.Framing != ReferenceFraming.UntilClose && lengths.Length > 0)

@@ -132,7 +132,8 @@ internal static class RequestProperties
             _ => false,
         };
 
-    private static bool IsPlain(string host)
+    /// <summary>Whether nobody can doubt that this is a host, with or without a port.</summary>
+    public static bool IsPlain(string host)
     {
         var parts = host.Split(':');
         return parts.Length <= 2 && parts[0].Length > 0 && parts[0].All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.') &&

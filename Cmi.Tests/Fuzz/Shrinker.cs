@@ -5,22 +5,20 @@ namespace Cmi.Tests.Fuzz;
 /// <summary>Makes a failing input small, and a text that can be pasted into a table of cases.</summary>
 internal static class Shrinker
 {
-    private const int MaxTries = 20_000;
-
     /// <summary>Removes pieces of an input, ever smaller ones, as long as it fails.</summary>
-    public static byte[] Shrink(byte[] failing, Func<byte[], bool> fails)
+    public static byte[] Shrink(byte[] failing, Func<byte[], bool> fails, int maxTries = 20_000)
     {
         var tries = 0;
         for (var size = Math.Max(1, failing.Length / 2); ; size = Math.Max(1, size / 2))
         {
             var removed = false;
-            for (var at = 0; at < failing.Length && tries < MaxTries; tries++)
+            for (var at = 0; at < failing.Length && tries < maxTries; tries++)
             {
                 byte[] shorter = [.. failing.AsSpan(0, at), .. failing.AsSpan(Math.Min(failing.Length, at + size))];
                 if (fails(shorter)) (failing, removed) = (shorter, true);
                 else at += size;
             }
-            if ((size == 1 && !removed) || tries >= MaxTries) return failing;
+            if ((size == 1 && !removed) || tries >= maxTries) return failing;
         }
     }
 
