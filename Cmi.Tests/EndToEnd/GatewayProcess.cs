@@ -87,7 +87,7 @@ internal sealed class GatewayProcess : IAsyncDisposable
         while (await _process.StandardError.ReadLineAsync() is { } line)
         {
             _errors.Enqueue(line);
-            if (line.Contains("Stopping:", StringComparison.Ordinal)) _drains.TrySetResult();
+            if (line.Contains("Draining:", StringComparison.Ordinal)) _drains.TrySetResult();
         }
     }
 }
