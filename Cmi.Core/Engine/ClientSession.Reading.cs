@@ -19,7 +19,7 @@ internal sealed partial class ClientSession
     private bool _readPaused;                                       // not the client is late but a store is full
     private bool _noMoreRequests, _inputEnded, _drain;
 
-    private bool HasPlace => _count < _state.Settings.MaxPipelinedRequests && (_count == 0 || _bytesInHand < _state.Settings.MaxPipelinedBytes);
+    private bool HasPlace => _back is not { IsUpgrade: true } && _count < _state.Settings.MaxPipelinedRequests && (_count == 0 || _bytesInHand < _state.Settings.MaxPipelinedBytes);
 
     private bool HasInput => !_inputEnded && _connection.HasInput;
 
@@ -130,6 +130,7 @@ internal sealed partial class ClientSession
             return false;
         }
         var room = exchange.Request.CheckRoom();
+        if (_readPaused) _lastRead = _state.Loop.Now;                // the client's time was not its own
         _readPaused = room != RoomAnswer.Ok;
         switch (room)
         {
