@@ -145,7 +145,7 @@ internal sealed partial class Exchange : IConnectionOwner
     public void BeginRefused(ClientSession session, Method method, int status, string text)
     {
         Adopt(session);
-        Method = method;                                            // as far as it was understood
+        Method = method;                                            // as far as it was understood: a reply to HEAD has no content (RFC 9110 §9.3.2)
         ClientMinorVersion = 1;
         Refuse(status, text);
     }
