@@ -130,6 +130,7 @@ internal sealed partial class ClientSession
             return false;
         }
         var room = exchange.Request.CheckRoom();
+        if (_readPaused) _lastRead = _state.Loop.Now;                // the client's time was not its own
         _readPaused = room != RoomAnswer.Ok;
         switch (room)
         {
@@ -242,7 +243,7 @@ internal sealed partial class ClientSession
     {
         StopReading();
         var exchange = _state.Rent();
-        exchange.BeginRefused(this, status, text, method);
+        exchange.BeginRefused(this, method, status, text);
         Add(exchange);
     }
 

@@ -98,15 +98,16 @@ internal sealed partial class Exchange
     /// <summary>Whether the store has room for as much as one receive may bring.</summary>
     private bool HasRoom()
     {
+        var waited = _isWaitPaused;
         var room = Reply.CheckRoom();
         _isWaitPaused = room != RoomAnswer.Ok;
         switch (room)
         {
             case RoomAnswer.Ok:
+                if (waited) _phaseDeadline = _state.Loop.Now + _state.Settings.ServerContent;       // the server's time was not its own
                 if (_isStarved)
                 {
                     _isStarved = false;
-                    _phaseDeadline = _state.Loop.Now + _state.Settings.ServerContent;
                     _state.Engine.Arbiter.FoundRoom(Id, _state.Loop.Now);
                 }
                 return true;
