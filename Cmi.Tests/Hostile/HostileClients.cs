@@ -4,20 +4,20 @@ using System.Net.Sockets;
 namespace Cmi.Tests.Hostile;
 
 /// <summary>
-/// Many connections of clients that mean ill: slow heads, slow contents, replies that are never read, and clients that vanish. One task keeps them all busy;
-/// what the gateway closes is opened again.
+/// Many connections of clients that mean ill: slow heads, slow contents, replies that are never read, and clients that vanish. They act when
+/// they are told to; what the gateway closes is opened again.
 /// </summary>
 internal sealed class HostileClients(Uri gateway, int count) : IDisposable
 {
     private enum Kind { SlowHead, SlowContent, Vanishing, NeverReading }
 
-    private const int VanishingPerRound = 200;
+    private const int VanishingOneIn = 8;
 
     private static readonly byte[] Drip = "a"u8.ToArray();
 
     private readonly IPEndPoint _address = new(IPAddress.Loopback, gateway.Port);
     private readonly Socket?[] _sockets = new Socket?[count];
-    private int _nextVanishing;
+    private int _next;
 
     /// <summary>How many connections were opened, those opened again included.</summary>
     public int Opened { get; private set; }
@@ -34,19 +34,22 @@ internal sealed class HostileClients(Uri gateway, int count) : IDisposable
         for (var i = 0; i < count; i++) Open(i);
     }
 
-    /// <summary>Each slow one sends an octet, some vanish and come back.</summary>
-    public void Round(CancellationToken cancellationToken)
+    /// <summary>The next so many act: a slow one sends an octet, one in a few of the others vanishes and comes back.</summary>
+    public void Act(int actions)
     {
-        for (var i = 0; i < count && !cancellationToken.IsCancellationRequested; i++)
+        for (; actions > 0; actions--)
         {
-            if (KindOf(i) is Kind.SlowHead or Kind.SlowContent && !TrySend(_sockets[i], Drip)) Open(i);
-        }
-        for (var left = VanishingPerRound; left > 0; left--)
-        {
-            _nextVanishing = (_nextVanishing + 1) % count;
-            if (KindOf(_nextVanishing) != Kind.Vanishing) continue;
-            Vanished++;
-            Open(_nextVanishing);
+            _next = (_next + 1) % count;
+            var kind = KindOf(_next);
+            if (kind is Kind.SlowHead or Kind.SlowContent)
+            {
+                if (!TrySend(_sockets[_next], Drip)) Open(_next);
+            }
+            else if (kind == Kind.Vanishing && actions % VanishingOneIn == 0)
+            {
+                Vanished++;
+                Open(_next);
+            }
         }
     }
 

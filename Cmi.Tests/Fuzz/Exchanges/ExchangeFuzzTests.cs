@@ -30,6 +30,9 @@ internal sealed class ExchangeFuzzTests
         new(1, [new("GET /0.0 HTTP/1.1\r\nHost: a\r\n\r\n")], [new("HTTP/1.1 200 OK\r\nX-Answers: @@@@@@@@\r\nContent-Length: 0\r\n\r\n")]),
         // The refusal of a HEAD had content.
         new(1, [new("HEAD / HTTP/1.1\r\n\r\n")], [new("")]),
+        // A broken trailer section that was to be kept made the session fail.
+        new(1280094082, [new("T / HTTP/1.1\r\nt:\r\nHost:[::]\r\nTE:trailers\r\n\r\n", PeerEnd.Closes)],
+            [new("HTTP/1.1 206\r\nTransfer-Encoding: chunked\r\n\r\n00\r\nb\n", PeerEnd.Closes)]),
     ];
 
     private static async Task RunAsync(int seed, FuzzLength length)

@@ -92,7 +92,7 @@ internal sealed class ExchangeRun : IAsyncDisposable
         }
         _gateway.Advance(LongerThanAnyTimeout);
         foreach (var client in _clients) client.Judge(_marks, IsCalm);
-        FuzzInput.Require(Array.TrueForAll(ErrorIds, id => _gateway.Log.Count(id) == 0), "the engine logged an error");
+        FuzzInput.Require(Array.TrueForAll(ErrorIds, id => _gateway.Log.Count(id) == 0), $"the engine logged an error: {string.Join('\n', _gateway.Log.EngineFaults)}");
     }
 
     private FuzzClient Connect(PeerScript script)
