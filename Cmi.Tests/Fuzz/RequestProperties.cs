@@ -111,9 +111,11 @@ internal static class RequestProperties
         Require(written.Method == Raw.Text(head.MethodBytes) && written.Path == Raw.Text(head.PathAndQuery) && written.Authority == Raw.Text(head.Authority) &&
             written.MinorVersion == 1 && written.Framing == KindOf(framing), $"another request is written: {written}\n{text}");
         var received = Raw.Lines(head.Fields);
+        var trailers = RequestWriter.TakesTrailers(head);           // then it is said anew of the next hop
         foreach (var (name, value) in written.Fields)
         {
             var known = FieldNames.Parse(Raw.Bytes(name));
+            if (trailers && (name, value) is ("TE", "trailers") or ("Connection", "TE")) continue;
             Require(!NeverForwarded.Has(known) || Ours.Has(known), $"{name} is passed on");
             Require(known != FieldName.Te || (value == "trailers" && RequestWriter.TakesTrailers(head) && written.Lists("connection", "te")), $"TE: {value} is passed on");
             Require(known != FieldName.Upgrade || upgrades, $"{name} is passed on");
