@@ -3,7 +3,9 @@ using Microsoft.Extensions.Options;
 
 namespace Cmi.Buffers;
 
-/// <summary>How much memory a <see cref="RamBufferStore"/> may use. <para>Threading: set up before the store is made, only read after it.</para></summary>
+/// <summary>
+/// How much memory a <see cref="RamBufferStore"/> may use. <para>Threading: set up before the store is made, only read after it.</para>
+/// </summary>
 public sealed class RamBufferOptions
 {
     private const long DefaultMaxTotalBytes = 256L << 20;
@@ -13,7 +15,9 @@ public sealed class RamBufferOptions
     /// <value>Bytes; 262,144 or more; by default 256 MiB, or a quarter of the memory that this process may use where that is less.</value>
     public long MaxTotalBytes { get; set; } = DefaultFor(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
 
-    /// <summary>No buffer is made while less than this share of <see cref="MaxTotalBytes"/> is free, so that those which live can go on growing.</summary>
+    /// <summary>
+    /// No buffer is made while less than this share of <see cref="MaxTotalBytes"/> is free, so that those which live can go on growing.
+    /// </summary>
     /// <value>0 to 0.5; 1/16 by default.</value>
     public double ReserveShare { get; set; } = 1.0 / 16;
 

@@ -67,25 +67,23 @@ public sealed class SocketOptions
 }
 
 /// <summary>Finds all faults of <see cref="SocketOptions"/> at once. <para>Threading: immutable.</para></summary>
-public sealed class SocketOptionsValidator : IValidateOptions<SocketOptions>
+internal sealed class SocketOptionsValidator : IValidateOptions<SocketOptions>
 {
-    /// <inheritdoc/>
     public ValidateOptionsResult Validate(string? name, SocketOptions options)
     {
-        ArgumentNullException.ThrowIfNull(options);
         var faults = new List<string>();
         if (!Enum.IsDefined(options.Transport))
             faults.Add($"Cmi:Sockets:Transport is {options.Transport}; it must be Auto, Managed or Epoll.");
         else if (options.Transport == SocketTransport.Epoll && !EpollLoop.IsSupported)
             faults.Add("Cmi:Sockets:Transport is Epoll; this system has none, it must be Auto or Managed.");
         if (options.LoopCount is < 1 or > 1024)
-            faults.Add($"Cmi:Sockets:LoopCount is {options.LoopCount}; it must be 1 to 1024.");
+            faults.Add($"SocketOptions.LoopCount is {options.LoopCount}; it must be 1 to 1024.");
         if (options.Backlog is < 1 or > 65_535)
-            faults.Add($"Cmi:Sockets:Backlog is {options.Backlog}; it must be 1 to 65535.");
+            faults.Add($"SocketOptions.Backlog is {options.Backlog}; it must be 1 to 65535.");
         if (options.ResolveEvery < TimeSpan.Zero || options.ResolveEvery > TimeSpan.FromDays(1))
-            faults.Add($"Cmi:Sockets:ResolveEvery is {options.ResolveEvery}; it must be 0 to 1 day.");
+            faults.Add($"SocketOptions.ResolveEvery is {options.ResolveEvery}; it must be 0 to 1 day.");
         if (options.CloseTimeout <= TimeSpan.Zero || options.CloseTimeout > TimeSpan.FromDays(1))
-            faults.Add($"Cmi:Sockets:CloseTimeout is {options.CloseTimeout}; it must be above 0 and at most 1 day.");
+            faults.Add($"SocketOptions.CloseTimeout is {options.CloseTimeout}; it must be above 0 and at most 1 day.");
         return faults.Count > 0 ? ValidateOptionsResult.Fail(faults) : ValidateOptionsResult.Success;
     }
 }

@@ -167,7 +167,8 @@ public sealed class CmiEngine : IAsyncDisposable
     {
         _draining = true;
         foreach (var listener in _listeners) await listener.DisposeAsync();
-        Logger.Draining(Volatile.Read(ref _clients));
+        var ran = _listeners.Length > 0;
+        if (ran) Logger.Draining(Volatile.Read(ref _clients));
         if (Volatile.Read(ref _clients) == 0) _drained.TrySetResult();
         var timer = new LoopTimer(_ => _drained.TrySetResult(), null);
         await OnLoop(_loops[0], state => state.Loop.SetTimer(timer, state.Loop.Now + (long)_settings.Drain.TotalMilliseconds));
@@ -178,7 +179,7 @@ public sealed class CmiEngine : IAsyncDisposable
         foreach (var state in _loops) await OnLoop(state, state => cut += state.Cut());
         if (cut > 0) Logger.DrainCut(cut);
         await Queue.DisposeAsync();
-        Logger.Stopped();
+        if (ran) Logger.Stopped();
     }
 
     private static async Task OnLoop(LoopState state, Action<LoopState> work)

@@ -142,10 +142,10 @@ internal sealed partial class Exchange : IConnectionOwner
     }
 
     /// <summary>Begins a life with a request that cannot be read: an answer of our own, after which the connection closes.</summary>
-    public void BeginRefused(ClientSession session, int status, string text)
+    public void BeginRefused(ClientSession session, Method method, int status, string text)
     {
         Adopt(session);
-        Method = Method.Other;
+        Method = method;                                            // as far as it was understood: a reply to HEAD has no content (RFC 9110 §9.3.2)
         ClientMinorVersion = 1;
         Refuse(status, text);
     }

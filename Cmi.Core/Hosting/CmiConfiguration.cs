@@ -4,8 +4,8 @@ using Microsoft.Extensions.Options;
 namespace Cmi.Hosting;
 
 /// <summary>
-/// A configuration section that <c>AddCmi</c> was given. It sets what it can; what it cannot, <see cref="Faults"/> tells, so that the start can say it
-/// together with all else that is wrong. <para>Threading: immutable.</para>
+/// A configuration section that <c>AddCmi</c> was given. It sets what it can; what it cannot, <see cref="Faults"/> tells, so that the start can say
+/// it together with all else that is wrong. <para>Threading: immutable.</para>
 /// </summary>
 internal sealed class CmiConfiguration(IConfiguration section) : IConfigureOptions<CmiOptions>
 {

@@ -21,8 +21,9 @@ public static class CmiServiceCollectionExtensions
     /// another engine.
     /// </summary>
     /// <remarks>
-    /// Settings that cannot work, and a transport or store that is missing, stop the start with an <see cref="OptionsValidationException"/> that lists
-    /// all of them. The host's own shutdown timeout (30 s by default) cuts a drain short that <see cref="TimeoutOptions.Drain"/> would let last longer.
+    /// Settings that cannot work, and a transport or store that is missing, stop the start with an <see cref="OptionsValidationException"/> that
+    /// lists all of them. The host's own shutdown timeout (30 s by default) cuts a drain short that <see cref="TimeoutOptions.Drain"/> would let last
+    /// longer.
     /// </remarks>
     /// <param name="services">The host's services.</param>
     /// <param name="configure">Changes the settings; called once, at the start, after those of earlier calls.</param>
@@ -94,6 +95,16 @@ public static class CmiServiceCollectionExtensions
     {
         ArgumentNullException.ThrowIfNull(create);
         return builder.Use(ServiceDescriptor.Singleton(new JobQueueFactory(create)));
+    }
+
+    /// <summary>As <see cref="UseJobQueue(ICmiBuilder, Func{ServerGroup, IJobQueue})"/>, for a queue that needs services of the host.</summary>
+    /// <param name="builder">What <c>AddCmi</c> returned.</param>
+    /// <param name="create">Makes the queue of a server group; the engine disposes it.</param>
+    /// <returns>The same builder.</returns>
+    public static ICmiBuilder UseJobQueue(this ICmiBuilder builder, Func<IServiceProvider, ServerGroup, IJobQueue> create)
+    {
+        ArgumentNullException.ThrowIfNull(create);
+        return builder.Use(ServiceDescriptor.Singleton(services => new JobQueueFactory(group => create(services, group))));
     }
 
     private static ICmiBuilder Use(this ICmiBuilder builder, ServiceDescriptor part)

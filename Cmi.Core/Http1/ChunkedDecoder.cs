@@ -52,10 +52,15 @@ internal struct ChunkedDecoder
                 if (_left == 0) _phase = Phase.DataCr;
                 return DecodeStatus.Content;
             }
-            if (_phase >= Phase.Trailer) TrailerLength++;
+            var isOfTrailer = _phase >= Phase.Trailer;
             Error = Step(input[consumed]);
-            if (Error == ProtocolError.None) consumed++;
-            else _phase = Phase.Failed;
+            if (Error != ProtocolError.None)
+            {
+                _phase = Phase.Failed;
+                break;
+            }
+            consumed++;
+            if (isOfTrailer) TrailerLength++;
         }
         return _phase == Phase.Done ? DecodeStatus.End : DecodeStatus.Invalid;
     }

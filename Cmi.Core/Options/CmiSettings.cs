@@ -2,8 +2,8 @@ namespace Cmi;
 
 /// <summary>
 /// Every setting of <see cref="CmiOptions"/> in one table: what the configuration may name, and the rules that the start holds it to. It stands in
-/// for the binder of .NET, which stops at the first value that it cannot read and passes over a name that it does not know; and it needs no reflection.
-/// Immutable.
+/// for the binder of .NET, which stops at the first value that it cannot read and passes over a name that it does not know; and it needs no
+/// reflection. Immutable.
 /// </summary>
 internal static class CmiSettings
 {

@@ -80,6 +80,24 @@ public abstract partial class BufferStoreContract
     }
 
     [Test]
+    public void RoomIsOk_PiecesOfAnySizeFillIt()
+    {
+        var buffer = Create();
+        Assert.That(WaitForRoom(buffer), Is.EqualTo(Room.Ok));
+        On(() =>
+        {
+            while (buffer.Length < 65_536)                         // one answer, several pieces: as many as the memory asks for
+            {
+                var memory = buffer.GetMemory(1);
+                var count = (int)Math.Min(memory.Length, 65_536 - buffer.Length);
+                for (var i = 0; i < count; i++) memory.Span[i] = ByteAt(buffer.Length + i, 0);
+                buffer.Advance(count);
+            }
+        });
+        AssertContent(buffer, 0, 65_536);
+    }
+
+    [Test]
     public void GetMemoryAgainAndAdvanceByZero_AppendNothing()
     {
         var buffer = Create();

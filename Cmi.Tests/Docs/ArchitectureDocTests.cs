@@ -5,7 +5,8 @@ namespace Cmi.Tests.Docs;
 public sealed partial class ArchitectureDocTests
 {
     private static IEnumerable<TestCaseData> Steps() => StepRow().Matches(Repository.Read("docs/architecture.md"))
-        .Select(row => new TestCaseData(row.Groups["step"].Value, row.Groups["type"].Value, row.Groups["file"].Value).SetArgDisplayNames("step " + row.Groups["step"].Value));
+        .Select(row => new TestCaseData(row.Groups["step"].Value, row.Groups["type"].Value, row.Groups["file"].Value)
+            .SetArgDisplayNames("step " + row.Groups["step"].Value));
 
     [TestCaseSource(nameof(Steps))]
     public void EachStep_NamesATypeInAFileThatExists(string step, string type, string file)
@@ -16,7 +17,9 @@ public sealed partial class ArchitectureDocTests
     [TestCaseSource(nameof(Steps))]
     public void EachStep_IsNamedInTheCode(string step, string type, string file)
     {
-        Assert.That(Repository.Sources("Cmi.Core").Any(source => File.ReadAllText(source).Contains($"Step {step}:", StringComparison.Ordinal)), $"no comment says 'Step {step}:' ({type}, {file})");
+        Assert.That(
+            Repository.Sources("Cmi.Core").Any(source => File.ReadAllText(source).Contains($"Step {step}:", StringComparison.Ordinal)),
+            $"no comment says 'Step {step}:' ({type}, {file})");
     }
 
     [Test]

@@ -30,6 +30,9 @@ internal sealed class GatewayProcess : IAsyncDisposable
     /// <summary>What it printed before and with the first <c>listening on</c>.</summary>
     internal List<string> Output { get; } = [];
 
+    /// <summary>The id of the process.</summary>
+    internal int Id => _process.Id;
+
     internal string Errors => string.Join('\n', _errors);
 
     /// <summary>Completes when it says that it stops.</summary>
@@ -112,7 +115,7 @@ internal sealed class GatewayProcess : IAsyncDisposable
                 foreach (var (part, seen) in _awaited)
                     if (line.Contains(part, StringComparison.Ordinal)) seen.TrySetResult();
             }
-            if (line.Contains("Stopping:", StringComparison.Ordinal)) _drains.TrySetResult();
+            if (line.Contains("Draining:", StringComparison.Ordinal)) _drains.TrySetResult();
         }
     }
 }

@@ -1,4 +1,5 @@
 using Cmi.Hosting;
+using Cmi.Testing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -15,7 +16,8 @@ public sealed class CmiServiceCollectionExtensionsTests
     {
         var services = new ServiceCollection();
         services.AddCmi(o => o.Listen("http://127.0.0.1:1"));
-        services.AddCmi(o => o.AddServer("http://a:1")).UseConnectionManager(_ => Mock.Of<IConnectionManager>()).UseBufferStore(_ => Mock.Of<IBufferStore>());
+        services.AddCmi(o => o.AddServer("http://a:1"))
+            .UseConnectionManager(_ => Mock.Of<IConnectionManager>()).UseBufferStore(_ => Mock.Of<IBufferStore>());
         using var provider = services.BuildServiceProvider();
 
         var options = provider.GetRequiredService<IOptions<CmiOptions>>().Value;
@@ -48,7 +50,8 @@ public sealed class CmiServiceCollectionExtensionsTests
     public async Task HostWithFaults_DoesNotStart_AndSaysAllOfThem()
     {
         var builder = Host.CreateEmptyApplicationBuilder(null);
-        builder.Services.AddCmi(Configuration(("Cmi:Endpoints:0", "http://127.0.0.1:0"), ("Cmi:Retry:Attempts", "x"), ("Cmi:Typo", "1")).GetSection("Cmi"));
+        builder.Services.AddCmi(
+            Configuration(("Cmi:Endpoints:0", "http://127.0.0.1:0"), ("Cmi:Retry:Attempts", "x"), ("Cmi:Typo", "1")).GetSection("Cmi"));
         using var host = builder.Build();
 
         var exception = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync());
@@ -61,6 +64,21 @@ public sealed class CmiServiceCollectionExtensionsTests
             "No transport. Call UseSockets() or UseConnectionManager() after AddCmi().",
             "No buffer store. Call UseRamBuffers(), UseFlashBuffers() or UseDiskBuffers() after AddCmi().",
         ]));
+    }
+
+    [Test]
+    public void UseJobQueue_MayAskForServices()
+    {
+        var services = new ServiceCollection().AddSingleton("a service");
+        services.AddCmi(o => o.Servers.MaxRequests = 7).UseConnectionManager(_ => new InMemoryTransport())
+            .UseBufferStore(_ => Mock.Of<IBufferStore>())
+            .UseJobQueue((provider, group) =>
+                Mock.Of<IJobQueue>(q => q.Waiting == provider.GetRequiredService<string>().Length + group.MaxRequestsPerServer))
+            .Services.AddCmi(Configuration(("Cmi:Endpoints:0", "http://127.0.0.1:1"), ("Cmi:Servers:Addresses:0", "http://a:1")));
+
+        var engine = services.BuildServiceProvider().GetRequiredService<CmiEngine>();
+
+        Assert.That(engine.Queue.Waiting, Is.EqualTo("a service".Length + 7));
     }
 
     [Test]

@@ -12,7 +12,7 @@ internal sealed class ListBufferStore(long maxTotalBytes) : IBufferStore
     public IBuffer? TryCreate(ILoop loop, long? expectedBytes) =>
         Interlocked.Read(ref _usedBytes) < maxTotalBytes ? new ListBuffer(this, expectedBytes ?? 0) : null;
 
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    public ValueTask DisposeAsync() => default;
 
     // Several loops ask at once: take first, and give back what was too much.
     internal bool TryTake(int bytes)
@@ -29,13 +29,12 @@ internal sealed class ListBufferStore(long maxTotalBytes) : IBufferStore
 internal sealed class ListBuffer(ListBufferStore store, long expectedBytes) : IBuffer
 {
     private const int RoomBytes = 65536;                            // what Room.Ok promises, and the largest piece
-    private const int SmallestPieceBytes = 4096;
 
     private readonly List<Piece> _pieces = [];                      // in order; the last one is being filled
-    private int _reserved;                                          // taken by WaitForRoomAsync, so that GetMemory cannot fail
-    private long _released;                                         // bytes before this are not asked for again
+    private int _reserved;                                          // taken in advance, so that GetMemory cannot fail after Room.Ok
     private TaskCompletionSource? _more;                            // wakes the reader that waits for bytes or the end
     private Exception? _failure;
+    private long _released;                                         // bytes before this are not asked for again
 
     public long Length { get; private set; }
 
@@ -43,22 +42,20 @@ internal sealed class ListBuffer(ListBufferStore store, long expectedBytes) : IB
 
     public ValueTask<Room> WaitForRoomAsync(CancellationToken cancellationToken)
     {
-        if (_reserved == 0 && store.TryTake(RoomBytes)) _reserved = RoomBytes;
-        return new(_reserved == 0 ? Room.Full : Room.Ok);
+        if (store.TryTake(RoomBytes - _reserved)) _reserved = RoomBytes;
+        return new(_reserved == RoomBytes ? Room.Ok : Room.Full);
     }
 
     public Memory<byte> GetMemory(int atLeast)
     {
         Require(atLeast is >= 1 and <= RoomBytes, nameof(atLeast));
         RequireOpen();
-        var last = _pieces.LastOrDefault();
-        if (last is null || last.Free < atLeast)
+        if (_pieces is not [.., var last] || last.Free < atLeast)
         {
-            if (last is { Length: 0 }) _reserved += Unused(last);
             // A piece is as large as all before it, so that a short content takes little and a long one has few pieces.
-            var bytes = Math.Max(atLeast, (int)Math.Clamp(Math.Max(expectedBytes, Length), SmallestPieceBytes, RoomBytes));
-            if (_reserved < bytes) throw new InvalidOperationException("There is no room; ask WaitForRoomAsync first.");
-            _reserved -= bytes;
+            var bytes = Math.Max(atLeast, (int)Math.Clamp(Math.Max(expectedBytes, Length), 4096, RoomBytes));
+            if (_reserved < bytes && !store.TryTake(bytes - _reserved)) throw new InvalidOperationException("There is no room.");
+            _reserved = Math.Max(0, _reserved - bytes);
             _pieces.Add(last = new(Length, new byte[bytes]));
         }
         return last.Bytes.AsMemory(last.Length);
@@ -70,21 +67,21 @@ internal sealed class ListBuffer(ListBufferStore store, long expectedBytes) : IB
         if (count == 0) return;
         _pieces[^1].Length += count;
         Length += count;
-        Unreserve();
-        WakeReader();
+        Changed();
     }
 
     public void Complete()
     {
         RequireOpen();
-        End(BufferState.Whole);
+        State = BufferState.Whole;
+        Changed();
     }
 
     public void Fail(Exception why)
     {
         if (State != BufferState.Open) return;
-        _failure = why;
-        End(BufferState.Failed);
+        (State, _failure) = (BufferState.Failed, why);
+        Changed();
     }
 
     public async ValueTask<BufferSlice> ReadAsync(long offset, int maxBytes, CancellationToken cancellationToken)
@@ -94,8 +91,7 @@ internal sealed class ListBuffer(ListBufferStore store, long expectedBytes) : IB
         while (offset == Length && State == BufferState.Open)
         {
             // Asynchronous, so that the reader goes on in its own turn of the loop and not inside Advance.
-            _more ??= new(TaskCreationOptions.RunContinuationsAsynchronously);
-            await _more.Task.WaitAsync(cancellationToken);
+            await (_more ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task.WaitAsync(cancellationToken);
         }
         if (offset < Length) return new(_pieces.First(p => offset < p.End).From(offset, maxBytes));
         return State == BufferState.Whole ? default : throw new IOException("The content ends before it is whole.", _failure);
@@ -106,47 +102,28 @@ internal sealed class ListBuffer(ListBufferStore store, long expectedBytes) : IB
         Require(upTo <= Length, nameof(upTo));
         _released = Math.Max(_released, upTo);
         // The piece that is being filled stays: someone may hold its memory between GetMemory and Advance.
-        while (_pieces is [var first, ..] && first.End <= upTo && (_pieces.Count > 1 || first.Free == 0 || State != BufferState.Open)) Drop(first);
+        while (_pieces is [var first, ..] && first.End <= upTo && (_pieces.Count > 1 || State != BufferState.Open)) DropFirst();
     }
 
     public ValueTask DisposeAsync()
     {
         Fail(new ObjectDisposedException(nameof(ListBuffer)));
-        while (_pieces is [var first, ..]) Drop(first);
-        Unreserve();
-        return ValueTask.CompletedTask;
+        while (_pieces.Count > 0) DropFirst();
+        return default;
     }
 
-    private void Drop(Piece piece)
+    private void Changed()
     {
-        _pieces.Remove(piece);
-        store.GiveBack(piece.Bytes.Length);
-    }
-
-    // A piece that was given out and not filled makes way for a larger one.
-    private int Unused(Piece piece)
-    {
-        _pieces.Remove(piece);
-        return piece.Bytes.Length;
-    }
-
-    private void End(BufferState state)
-    {
-        State = state;
-        Unreserve();
-        WakeReader();
-    }
-
-    private void Unreserve()
-    {
-        store.GiveBack(_reserved);
+        store.GiveBack(_reserved);                                  // a buffer that only waits keeps nothing from others
         _reserved = 0;
-    }
-
-    private void WakeReader()
-    {
         _more?.TrySetResult();
         _more = null;
+    }
+
+    private void DropFirst()
+    {
+        store.GiveBack(_pieces[0].Bytes.Length);
+        _pieces.RemoveAt(0);
     }
 
     private void RequireOpen()

@@ -1,6 +1,5 @@
 // A proxy that keeps requests and replies in a store of its own:
 //   dotnet run --project samples/CustomBufferStore -- http://127.0.0.1:8080 http://127.0.0.1:9000
-using Cmi;
 using Cmi.Samples.CustomBufferStore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;

@@ -14,7 +14,8 @@ internal static class ByteSize
         if (string.IsNullOrEmpty(text)) return false;
         var power = Suffixes.IndexOf(char.ToUpperInvariant(text[^1]), StringComparison.Ordinal) + 1;
         var digits = power > 0 ? text.AsSpan(..^1) : text;
-        if (!long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number > long.MaxValue >> (10 * power)) return false;
+        if (!long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number)) return false;
+        if (number > long.MaxValue >> (10 * power)) return false;
         bytes = number << (10 * power);
         return true;
     }

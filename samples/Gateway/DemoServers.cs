@@ -20,8 +20,8 @@ internal sealed class DemoServers : IDisposable
 }
 
 /// <summary>
-/// A small HTTP server on plain sockets. It is good enough to be looked at through a gateway, which has checked what arrives here; it is not one to put
-/// on a network. <para>Threading: the thread pool; connections share only the two counters.</para>
+/// A small HTTP server on plain sockets. It is good enough to be looked at through a gateway, which has checked what arrives here; it is not one to
+/// put on a network. <para>Threading: the thread pool; connections share only the two counters.</para>
 /// </summary>
 internal sealed class DemoServer : IDisposable
 {
@@ -82,7 +82,8 @@ internal sealed class DemoServer : IDisposable
 
     private async Task ReplyAsync(NetworkStream stream, DemoRequest request, int connection)
     {
-        var hello = $"Hello from {_name}.\nThis is its request number {Interlocked.Increment(ref _requests)}, on its connection number {connection}.\n";
+        var hello = $"Hello from {_name}.\n"
+            + $"This is its request number {Interlocked.Increment(ref _requests)}, on its connection number {connection}.\n";
         switch (request.Path)
         {
             case "/":
@@ -106,7 +107,8 @@ internal sealed class DemoServer : IDisposable
                 await SendAsync(stream, request, "200 OK", Big(bytes), length: bytes);
                 break;
             default:
-                await SendAsync(stream, request, "404 Not Found", [Latin1("There are /, /slow?ms=500, /chunked, /echo, /headers and /big?bytes=N.\n")]);
+                await SendAsync(
+                    stream, request, "404 Not Found", [Latin1("There are /, /slow?ms=500, /chunked, /echo, /headers and /big?bytes=N.\n")]);
                 break;
         }
     }
@@ -115,7 +117,9 @@ internal sealed class DemoServer : IDisposable
         NetworkStream stream, DemoRequest request, string status, IEnumerable<byte[]> pieces, long? length = null, bool inChunks = false)
     {
         inChunks &= !_http10;
-        var framing = _http10 ? "Connection: close" : inChunks ? "Transfer-Encoding: chunked" : $"Content-Length: {length ?? pieces.Sum(p => p.Length)}";
+        var framing = _http10 ? "Connection: close"
+            : inChunks ? "Transfer-Encoding: chunked"
+            : $"Content-Length: {length ?? pieces.Sum(p => p.Length)}";
         var head = $"HTTP/1.{(_http10 ? 0 : 1)} {status}\r\nContent-Type: text/plain; charset=iso-8859-1\r\n{framing}\r\n\r\n";
         await stream.WriteAsync(Latin1(head), _stop.Token);
         if (request.Method == "HEAD") return;

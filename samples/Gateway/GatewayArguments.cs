@@ -124,7 +124,8 @@ internal sealed class GatewayArguments
 
     private int? Number(string name, string value, int lowest, int highest)
     {
-        if (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= lowest && number <= highest) return number;
+        var isNumber = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number);
+        if (isNumber && number >= lowest && number <= highest) return number;
         Refuse(name, value, string.Create(CultureInfo.InvariantCulture, $"must be {lowest} to {highest}"));
         return null;
     }

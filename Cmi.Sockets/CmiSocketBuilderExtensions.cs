@@ -1,13 +1,13 @@
+using Cmi;
 using Cmi.Sockets;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
-namespace Cmi;
+namespace Microsoft.Extensions.DependencyInjection;
 
-/// <summary>Makes TCP and Unix domain sockets the transport of CMI.</summary>
-public static class SocketBuilderExtensions
+/// <summary>Makes TCP and Unix domain sockets the transport of CMI. <para>Threading: one thread, before the host is built.</para></summary>
+public static class CmiSocketBuilderExtensions
 {
     /// <summary>Carries connections over sockets. There is one transport: the last call of a <c>Use…</c> for one wins.</summary>
     /// <param name="builder">What <c>AddCmi()</c> returned.</param>
