@@ -73,9 +73,9 @@ internal sealed class SocketOptionsValidator : IValidateOptions<SocketOptions>
     {
         var faults = new List<string>();
         if (!Enum.IsDefined(options.Transport))
-            faults.Add($"Cmi:Sockets:Transport is {options.Transport}; it must be Auto, Managed or Epoll.");
+            faults.Add($"SocketOptions.Transport is {options.Transport}; it must be Auto, Managed or Epoll.");
         else if (options.Transport == SocketTransport.Epoll && !EpollLoop.IsSupported)
-            faults.Add("Cmi:Sockets:Transport is Epoll; this system has none, it must be Auto or Managed.");
+            faults.Add("SocketOptions.Transport is Epoll; this system has none, it must be Auto or Managed.");
         if (options.LoopCount is < 1 or > 1024)
             faults.Add($"SocketOptions.LoopCount is {options.LoopCount}; it must be 1 to 1024.");
         if (options.Backlog is < 1 or > 65_535)
