@@ -20,6 +20,9 @@ internal static partial class Log
     [LoggerMessage(3004, LogLevel.Debug, "Connection {Connection}: reset: {Reason}")]
     public static partial void Aborted(this ILogger logger, long connection, string reason);
 
+    [LoggerMessage(3005, LogLevel.Warning, "Loop {Loop}: its thread cannot be kept to one processor ({Error}); it runs where the system puts it.")]
+    public static partial void CannotPin(this ILogger logger, string loop, string error);
+
     /// <summary>Logs where nobody is left to hear that logging failed: it must not end a loop, and out of handles it may well fail.</summary>
     /// <returns>Whether it was logged.</returns>
     public static bool Safely(ILogger logger, Action<ILogger> write)

@@ -1,5 +1,7 @@
+using System.ComponentModel;
 using System.Net;
 using System.Net.Sockets;
+using Cmi.Sockets.Linux;
 using Cmi.Sockets.Managed;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -7,18 +9,21 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Cmi.Sockets;
 
 /// <summary>
-/// The portable transport: TCP and Unix domain sockets by System.Net.Sockets, on loops with a thread each. Its loops run from the moment it is made.
+/// TCP and Unix domain sockets, on loops with a thread each. Its loops run from the moment it is made; an idle connection owns no buffer.
 /// <para>
-/// The price of being portable is a hop from the thread pool to the loop for each event that says that bytes have come. An idle connection owns no buffer.
+/// On Linux the loops wait by epoll for their own connections. Elsewhere, and where <see cref="SocketOptions.Transport"/> asks for it, the events come from
+/// System.Net.Sockets; the price of that is a hop from the thread pool to the loop for each event that says that bytes have come.
 /// </para>
 /// <para>Threading: any thread; <see cref="ConnectAsync"/> on the loop, <see cref="DisposeAsync"/> not on a loop of its own.</para>
 /// </summary>
 public sealed class SocketConnectionManager : IConnectionManager
 {
+    private static long _lastConnectionId;
+
     private readonly SocketLoop[] _loops;
     private readonly NameCache _names;
     private readonly Lock _gate = new();
-    private readonly HashSet<SocketListener> _listeners = [];
+    private readonly HashSet<IListener> _listeners = [];
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _noDials = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task? _disposal;
@@ -30,6 +35,7 @@ public sealed class SocketConnectionManager : IConnectionManager
     /// <param name="options">The settings; the defaults if absent.</param>
     /// <param name="logger">Hears of what goes wrong.</param>
     /// <exception cref="ArgumentException">Settings that cannot work, all of them named.</exception>
+    /// <exception cref="IOException">The system has no more handles for the loops.</exception>
     public SocketConnectionManager(SocketOptions? options = null, ILogger<SocketConnectionManager>? logger = null)
         : this(options, logger, static host => Dns.GetHostAddressesAsync(host))
     {
@@ -44,12 +50,18 @@ public sealed class SocketConnectionManager : IConnectionManager
         var time = TimeProvider.System;
         var origin = time.GetTimestamp();
         _names = new(resolve, time, Options.ResolveEvery);
-        _loops = [.. Enumerable.Range(0, Options.LoopCount).Select(index => new SocketLoop(index, time, origin, Logger))];
+        Transport = Options.Transport != SocketTransport.Auto ? Options.Transport : EpollLoop.IsSupported ? SocketTransport.Epoll : SocketTransport.Managed;
+        _loops = Transport == SocketTransport.Epoll
+            ? EpollLoop.CreateAll(this, time, origin)
+            : [.. Enumerable.Range(0, Options.LoopCount).Select(index => new ManagedLoop(this, index, time, origin))];
         foreach (var loop in _loops) loop.Start();
     }
 
     /// <inheritdoc/>
     public IReadOnlyList<ILoop> Loops => _loops;
+
+    /// <summary>How the loops hear of events: what <see cref="SocketOptions.Transport"/> says, or what was chosen where that is <see cref="SocketTransport.Auto"/>.</summary>
+    public SocketTransport Transport { get; }
 
     /// <summary>The connections whose sockets are open, those included that were closed and still send what they had taken; for leak checks.</summary>
     public int OpenConnections => Volatile.Read(ref _open);
@@ -72,18 +84,24 @@ public sealed class SocketConnectionManager : IConnectionManager
         ArgumentNullException.ThrowIfNull(accepted);
         cancellationToken.ThrowIfCancellationRequested();
         ObjectDisposedException.ThrowIf(_stopping.IsCancellationRequested, this);
-        var (sockets, address) = await SocketListener.OpenAsync(at, Options.Backlog);
+        var isEpoll = Transport == SocketTransport.Epoll;
+        var (sockets, address) = await ListeningSockets.OpenAsync(at, Options, shares: isEpoll ? _loops.Length : 1);
+        IListener? listener = null;
         lock (_gate)
         {
             if (_disposal is null)
             {
-                var listener = new SocketListener(this, address, sockets, accepted);
+                listener = isEpoll ? new EpollListener(this, address, sockets, accepted) : new SocketListener(this, address, sockets, accepted);
                 _listeners.Add(listener);
-                return listener;
             }
         }
-        foreach (var socket in sockets) socket.Dispose();
-        throw new ObjectDisposedException(GetType().FullName);
+        if (listener is null)
+        {
+            foreach (var socket in sockets) socket.Dispose();
+            throw new ObjectDisposedException(GetType().FullName);
+        }
+        if (listener is EpollListener started) await started.StartedAsync();
+        return listener;
     }
 
     /// <inheritdoc/>
@@ -127,26 +145,30 @@ public sealed class SocketConnectionManager : IConnectionManager
         lock (_gate) return new(_disposal ??= Task.Run(DisposeCoreAsync));
     }
 
+    internal SocketLoop[] AllLoops => _loops;
+
     internal SocketLoop NextLoop() => _loops[(Interlocked.Increment(ref _nextLoop) - 1) % (uint)_loops.Length];
+
+    internal static long NextConnectionId() => Interlocked.Increment(ref _lastConnectionId);
 
     internal void Opened() => Interlocked.Increment(ref _open);
 
     internal void Closed() => Interlocked.Decrement(ref _open);
 
-    internal void Forget(SocketListener listener)
+    internal void Forget(IListener listener)
     {
         lock (_gate) _listeners.Remove(listener);
     }
 
     private async Task DisposeCoreAsync()
     {
-        SocketListener[] listeners;
+        IListener[] listeners;
         lock (_gate) listeners = [.. _listeners];
         foreach (var listener in listeners) await listener.DisposeAsync();
         await _stopping.CancelAsync();
         DialEnded();
         await _noDials.Task;
-        foreach (var loop in _loops) loop.Post(static state => BreakAll((SocketLoop)state!), loop);
+        foreach (var loop in _loops) loop.Post(static loop => ((SocketLoop)loop!).BreakAll(), loop);
         foreach (var loop in _loops) await loop.StopAsync();
         _stopping.Dispose();
     }
@@ -160,11 +182,6 @@ public sealed class SocketConnectionManager : IConnectionManager
         _noDials.SetResult();
     }
 
-    private static void BreakAll(SocketLoop loop)
-    {
-        foreach (var connection in loop.Open.ToArray()) connection.Break();
-    }
-
     // Called on the loop, whose synchronization context brings each continuation home.
     private async ValueTask<IConnection> DialAsync(ServerAddress server, SocketLoop loop, CancellationToken cancellationToken)
     {
@@ -174,26 +191,13 @@ public sealed class SocketConnectionManager : IConnectionManager
         var failures = new List<string>(endPoints.Length);
         foreach (var endPoint in endPoints)
         {
-            Socket? socket = null;
             try
             {
-                socket = new(endPoint.AddressFamily, SocketType.Stream, endPoint is IPEndPoint ? ProtocolType.Tcp : ProtocolType.Unspecified);
-                await socket.ConnectAsync(endPoint, cancellationToken);
-                // Nobody listens at a port of this machine, and the system has picked that very port for this end: TCP then connects a socket to itself.
-                if (socket.LocalEndPoint is IPEndPoint local && local.Equals(endPoint)) throw new SocketException((int)SocketError.ConnectionRefused);
-                var connection = new SocketConnection(this, loop, socket);
-                connection.Start();
-                return connection;
+                return await loop.DialAsync(endPoint, cancellationToken);
             }
-            catch (SocketException e)
+            catch (Win32Exception e)
             {
-                socket?.Dispose();
                 failures.Add($"{endPoint}: {e.Message}");
-            }
-            catch
-            {
-                socket?.Dispose();
-                throw;
             }
         }
         throw new IOException($"Cannot connect to {server}: {string.Join("; ", failures)}");

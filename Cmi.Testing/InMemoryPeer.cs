@@ -92,8 +92,9 @@ public sealed class InMemoryPeer : InMemoryEnd
         for (;;)
         {
             _loops.RunUntilIdle();
-            if (Available == 0) return text.ToString();
-            text.Append(ReceiveText());
+            var more = ReceiveText();
+            if (more.Length == 0) return text.ToString();           // also of an end that is closed, whatever lies there
+            text.Append(more);
         }
     }
 

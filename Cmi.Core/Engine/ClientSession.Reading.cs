@@ -19,7 +19,7 @@ internal sealed partial class ClientSession
     private bool _readPaused;                                       // not the client is late but a store is full
     private bool _noMoreRequests, _inputEnded, _drain;
 
-    private bool HasPlace => _count < _state.Settings.MaxPipelinedRequests && (_count == 0 || _bytesInHand < _state.Settings.MaxPipelinedBytes);
+    private bool HasPlace => _back is not { IsUpgrade: true } && _count < _state.Settings.MaxPipelinedRequests && (_count == 0 || _bytesInHand < _state.Settings.MaxPipelinedBytes);
 
     private bool HasInput => !_inputEnded && _connection.HasInput;
 
@@ -56,7 +56,7 @@ internal sealed partial class ClientSession
                 if (status == ReadStatus.Invalid)
                 {
                     start = length;
-                    RefuseInput(error.Status, error.Explanation);
+                    RefuseInput(error.Status, error.Explanation, _state.RequestHead.Method);
                     found = true;
                     break;
                 }
@@ -97,17 +97,17 @@ internal sealed partial class ClientSession
     {
         if (!MessageFraming.TryOfRequest(head, out var framing, out var error))
         {
-            RefuseInput(error.Status, error.Explanation);
+            RefuseInput(error.Status, error.Explanation, head.Method);
             return;
         }
         if (framing.Kind == FramingKind.Length && framing.Length > _state.Settings.MaxRequestContentBytes)
         {
-            RefuseInput(ProtocolError.ContentTooLarge.Status, ProtocolError.ContentTooLarge.Explanation);
+            RefuseInput(ProtocolError.ContentTooLarge.Status, ProtocolError.ContentTooLarge.Explanation, head.Method);
             return;
         }
         if (ViaField.IsLoop(head.Fields, CmiEngine.Pseudonym))
         {
-            RefuseInput(508, "The request goes round in a loop.");
+            RefuseInput(508, "The request goes round in a loop.", head.Method);
             return;
         }
         var exchange = _state.Rent();
@@ -130,6 +130,7 @@ internal sealed partial class ClientSession
             return false;
         }
         var room = exchange.Request.CheckRoom();
+        if (_readPaused) _lastRead = _state.Loop.Now;                // the client's time was not its own
         _readPaused = room != RoomAnswer.Ok;
         switch (room)
         {
@@ -238,11 +239,11 @@ internal sealed partial class ClientSession
     }
 
     /// <summary>Answers bytes that are no request; nothing behind them is read.</summary>
-    private void RefuseInput(int status, string text)
+    private void RefuseInput(int status, string text, Method method = Method.Other)
     {
         StopReading();
         var exchange = _state.Rent();
-        exchange.BeginRefused(this, status, text);
+        exchange.BeginRefused(this, method, status, text);
         Add(exchange);
     }
 

@@ -13,6 +13,7 @@ internal sealed partial class ClientSession
             {
                 if (_sendQueue.IsBlocked && !Flush()) return progress;
                 if (exchange.AwaitsContinue) SendContinue(exchange);
+                if (!exchange.Interims.IsEmpty && !SendInterims(exchange)) return progress;
                 if (!exchange.MayLeave) return progress;
                 if (!exchange.StartLeaving(mayPersist: !(_noMoreRequests && exchange.Next is null))) (_closeAfterReply, _noMoreRequests) = (true, true);
             }
@@ -21,6 +22,9 @@ internal sealed partial class ClientSession
             NoteProgress(before, status == SendStatus.Blocked);
             switch (status)
             {
+                case SendStatus.Done when exchange.IsTunnel:
+                    StartTunnel(exchange);
+                    return false;
                 case SendStatus.Done:
                     RemoveFront();
                     progress = true;
@@ -67,6 +71,15 @@ internal sealed partial class ClientSession
         if (isOwed && _state.ToClient.Free < Continue.Length && !Flush()) return;
         if (isOwed) _state.ToClient.Add(Continue);
         exchange.AwaitsContinue = false;
+    }
+
+    // RFC 9110 §15.2: in order, before the final response of their request.
+    private bool SendInterims(Exchange exchange)
+    {
+        if (_state.ToClient.Free < exchange.Interims.Length && !Flush()) return false;
+        _state.ToClient.Add(exchange.Interims);
+        exchange.InterimsLeft();
+        return true;
     }
 
     private static ReadOnlySpan<byte> Continue => "HTTP/1.1 100 Continue\r\n\r\n"u8;

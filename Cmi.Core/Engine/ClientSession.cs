@@ -9,14 +9,15 @@ namespace Cmi.Engine;
 /// One client connection, from accept to close, and the ring of its exchanges in order of asking. Everything that happens to it, from whichever side, only
 /// wakes it; at the end of the turn <see cref="Run"/> reads, advances and writes as far as that goes. A request alone is a ring of one.
 /// <code>
+/// Open ─▶ Tunnel (after a 101: bytes pass both ways) ─▶ Ended
 /// Open ─▶ Lingering (last reply sent, this side ended, drained so that it arrives: RFC 9112 §9.6) ─▶ Ended
-///   └──────────────── reset, timeout, fault ────────────────────────────────────────────────────────▲
+/// any ─▶ Ended (reset, timeout, fault)
 /// </code>
 /// <para>Threading: its loop.</para>
 /// </summary>
 internal sealed partial class ClientSession : IConnectionOwner
 {
-    private enum Stage : byte { Open, Lingering, Ended }
+    private enum Stage : byte { Open, Tunnel, Lingering, Ended }
 
     private const int MaxPasses = 8;                                // of one run, before others have their turn
     private const long MaxLingerBytes = 4L << 20;
@@ -96,6 +97,7 @@ internal sealed partial class ClientSession : IConnectionOwner
     {
         _woken = false;
         if (_stage == Stage.Open) RunOpen();
+        if (_stage == Stage.Tunnel) RunTunnel();
         if (_stage == Stage.Lingering) Linger();
         if (_stage != Stage.Ended) SetTimer();
     }
@@ -226,6 +228,10 @@ internal sealed partial class ClientSession : IConnectionOwner
         if (_stage == Stage.Lingering)
         {
             due = _lingerUntil;
+        }
+        else if (_stage == Stage.Tunnel)
+        {
+            due = _front!.TunnelEnds;
         }
         else
         {

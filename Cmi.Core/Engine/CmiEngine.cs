@@ -25,8 +25,8 @@ public sealed class CmiEngine : IAsyncDisposable
     private int _clients;
     private bool _paused;
     private long _lastExchangeId;
+    private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task? _stopping;
-    private TaskCompletionSource? _lastClientLeft;
 
     /// <summary>Makes an engine; it does nothing before <see cref="StartAsync"/>.</summary>
     /// <param name="options">The settings; read here and not again.</param>
@@ -48,7 +48,7 @@ public sealed class CmiEngine : IAsyncDisposable
         Group = new("default", servers, selector, options.Servers.MaxRequests, options.Servers.MaxConnections ?? options.Servers.MaxRequests);
         Queue = queue is null ? new JobQueue(Group, options.Limits.MaxQueuedRequests) : queue(Group);
         foreach (var server in Group.Servers) _slots.Add(server, new(Group.MaxConnectionsPerServer));
-        _loops = [.. connections.Loops.Select(loop => new LoopState(this, loop, _settings, server => _slots[server], Reclaim))];
+        _loops = [.. connections.Loops.Select(loop => new LoopState(this, loop, _settings, SlotsOf, Reclaim))];
     }
 
     /// <summary>Where clients connect, with the ports that were picked; empty before the start.</summary>
@@ -103,7 +103,11 @@ public sealed class CmiEngine : IAsyncDisposable
     /// <returns>Done when nothing is left.</returns>
     public Task StopAsync(CancellationToken cancellationToken = default)
     {
-        lock (_gate) return _stopping ??= DrainAsync(cancellationToken);
+        // An impatient second call shortens the drain of the first.
+        var impatience = cancellationToken.UnsafeRegister(drained => ((TaskCompletionSource)drained!).TrySetResult(), _drained);
+        Task stopping;
+        lock (_gate) stopping = _stopping ??= DrainAsync();
+        return Finish(stopping, impatience);
     }
 
     /// <summary>Stops at once, cutting what has not finished, unless <see cref="StopAsync"/> did before.</summary>
@@ -117,7 +121,7 @@ public sealed class CmiEngine : IAsyncDisposable
     {
         var clients = Interlocked.Add(ref _clients, change);
         if (_settings.MaxConnections > 0 && clients >= _settings.MaxConnections - 1) PauseOrResume();
-        if (clients == 0) Volatile.Read(ref _lastClientLeft)?.TrySetResult();
+        if (clients == 0 && _draining) _drained.TrySetResult();
     }
 
     private void PauseOrResume()
@@ -146,32 +150,36 @@ public sealed class CmiEngine : IAsyncDisposable
         throw new InvalidOperationException("The connection belongs to a loop that its connection manager does not name.");
     }
 
+    private ConnectionSlots SlotsOf(ServerAddress server) =>
+        _slots.TryGetValue(server, out var slots) ? slots : throw new IOException($"The job queue granted {server}, which is not a server of the group.");
+
     private void Reclaim(ServerAddress server)
     {
         foreach (var state in _loops) state.Loop.Post(_ => state.Pool.Reclaim(server), null);
     }
 
-    private async Task DrainAsync(CancellationToken cancellationToken)
+    private static async Task Finish(Task stopping, CancellationTokenRegistration impatience)
+    {
+        await using (impatience) await stopping;
+    }
+
+    private async Task DrainAsync()
     {
         _draining = true;
         foreach (var listener in _listeners) await listener.DisposeAsync();
-        Logger.Draining(Volatile.Read(ref _clients));
-        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        Volatile.Write(ref _lastClientLeft, done);
-        if (Volatile.Read(ref _clients) == 0) done.TrySetResult();
-        using (cancellationToken.Register(() => done.TrySetResult()))
-        {
-            var timer = new LoopTimer(_ => done.TrySetResult(), null);
-            await OnLoop(_loops[0], state => state.Loop.SetTimer(timer, state.Loop.Now + (long)_settings.Drain.TotalMilliseconds));
-            foreach (var state in _loops) await OnLoop(state, static state => state.Drain());
-            await done.Task;
-            await OnLoop(_loops[0], state => state.Loop.ClearTimer(timer));
-        }
+        var ran = _listeners.Length > 0;
+        if (ran) Logger.Draining(Volatile.Read(ref _clients));
+        if (Volatile.Read(ref _clients) == 0) _drained.TrySetResult();
+        var timer = new LoopTimer(_ => _drained.TrySetResult(), null);
+        await OnLoop(_loops[0], state => state.Loop.SetTimer(timer, state.Loop.Now + (long)_settings.Drain.TotalMilliseconds));
+        foreach (var state in _loops) await OnLoop(state, static state => state.Drain());
+        await _drained.Task;
+        await OnLoop(_loops[0], state => state.Loop.ClearTimer(timer));
         var cut = 0;
         foreach (var state in _loops) await OnLoop(state, state => cut += state.Cut());
         if (cut > 0) Logger.DrainCut(cut);
         await Queue.DisposeAsync();
-        Logger.Stopped();
+        if (ran) Logger.Stopped();
     }
 
     private static async Task OnLoop(LoopState state, Action<LoopState> work)

@@ -27,6 +27,7 @@ internal sealed class EngineSettings(CmiOptions options)
     public readonly long ServerIdle = Ms(options.Timeouts.ServerIdle);
     public readonly long Queue = Ms(options.Timeouts.Queue);
     public readonly long Exchange = Ms(options.Timeouts.Exchange);
+    public readonly long Tunnel = Ms(options.Timeouts.Tunnel);
     public readonly TimeSpan Drain = options.Timeouts.Drain;
 
     public readonly HeadLimits RequestHead = new(options.Limits.MaxRequestHeadBytes, options.Limits.MaxRequestLineBytes, options.Limits.MaxFields);

@@ -135,7 +135,7 @@ internal sealed partial class Exchange
         // A pooled connection that was closed as the request was written says nothing about the server: once, that is not counted as an attempt (RFC 9112 §9.3.1).
         var stale = _reused && _receivedBytes == 0 && status == 502 && !_staleForgiven;
         var safe = RetryRule.IsSafe(Method, _sentBytes > 0, _replyLeaves, !_contentReleased);
-        DropServer(reason, GrantOutcome.ServerFailed);
+        DropServer(reason, stale ? GrantOutcome.Unused : GrantOutcome.ServerFailed);
         LeaveStarved();
         if (_replyLeaves)
         {

@@ -18,11 +18,20 @@ internal sealed partial class Exchange
     public bool HoldsScratch => Reply is { State: BufferState.Whole, IsStored: false, Length: > 0 };
 
     /// <summary>Whether the first byte of the reply may leave: the commit point is reached.</summary>
-    public bool MayLeave => _phase == Phase.Done || (_phase == Phase.Content && CommitRule.MayLeaveUnfinished(_isStream ? CommitMode.Stream : _state.Settings.ReplyCommit,
+    public bool MayLeave => _phase is Phase.Done or Phase.Tunnel || (_phase == Phase.Content && CommitRule.MayLeaveUnfinished(_isStream ? CommitMode.Stream : _state.Settings.ReplyCommit,
         Reply.Length, _state.Settings.ReplyHoldBytes, _state.Loop.Now - _headAt, _state.Settings.ReplyHoldTime, _isStarved));
+
+    /// <summary>Interim responses that may leave now; empty if there are none.</summary>
+    public ReadOnlySpan<byte> Interims => _interims is { } interims ? interims.Written : default;
+
+    /// <summary>Forgets interim responses that have left.</summary>
+    public void InterimsLeft() => _interims!.Reset();
 
     /// <summary>Whether a failure of this reply can only be shown by a reset, since its end is the end of the connection.</summary>
     public bool EndsWithConnection => _leaving.Framing.Kind == FramingKind.UntilClose;
+
+    // Of a reply that leaves, what still waits for the client is bounded by its own time, and makes room. When none is left, nothing of this reply can.
+    private bool IsWaitPaused => _isWaitPaused && !(_phase == Phase.Content && _replyLeaves && _leaving.ContentSent == Reply.Length);
 
     private long HoldEnds
     {
@@ -45,14 +54,20 @@ internal sealed partial class Exchange
             ResponseHeadWriter.WriteOwn(ReplyHead, _own, _ownText, Method, persistent, ClientMinorVersion, _state.Date, _own == 503 ? EngineSettings.RetryAfterSeconds : 0);
             _leaving = new(new(FramingKind.None));
         }
+        else if (IsTunnel)
+        {
+            _leaving = new(new(FramingKind.None));                  // the 101 is written already
+        }
         else
         {
-            var framing = MessageFraming.ToClient(_replyFraming, Reply.State == BufferState.Whole ? Reply.Length : null, Method, _status, ClientMinorVersion);
+            var framing = MessageFraming.ToClient(_replyFraming, Reply.State == BufferState.Whole ? Reply.Length : null, Method, _status, ClientMinorVersion,
+                withTrailers: _takesTrailers && (Reply.HasTrailers || Reply.State != BufferState.Whole) && _replyFraming.Kind == FramingKind.Chunked);
             persistent &= framing.Kind != FramingKind.UntilClose;
             ResponseHeadWriter.WriteEnd(ReplyHead, framing, persistent, ClientMinorVersion);
             _leaving = new(framing);
         }
         _replyLeaves = true;
+        if (_isWaitPaused) _phaseDeadline = _state.Loop.Now + _state.Settings.ServerContent;
         _contentKept = false;
         LeaveStarved();
         return persistent;
@@ -66,11 +81,8 @@ internal sealed partial class Exchange
         if (_leaving.ContentSent != before)
         {
             Reply.Release(_leaving.ContentSent);
-            if (_isStarved)
-            {
-                _phaseDeadline = _state.Loop.Now + _state.Settings.ServerContent;
-                Wake();
-            }
+            if (_isWaitPaused) _phaseDeadline = _state.Loop.Now + _state.Settings.ServerContent;
+            if (_isStarved) Wake();
         }
         return status;
     }
@@ -86,16 +98,16 @@ internal sealed partial class Exchange
     /// <summary>Whether the store has room for as much as one receive may bring.</summary>
     private bool HasRoom()
     {
+        var waited = _isWaitPaused;
         var room = Reply.CheckRoom();
-        // What still waits for the client is bounded by its own time, and makes room. With nothing left to make room, the wait is bounded here.
-        _isWaitPaused = room != RoomAnswer.Ok && !(_replyLeaves && _leaving.ContentSent == Reply.Length);
+        _isWaitPaused = room != RoomAnswer.Ok;
         switch (room)
         {
             case RoomAnswer.Ok:
+                if (waited) _phaseDeadline = _state.Loop.Now + _state.Settings.ServerContent;       // the server's time was not its own
                 if (_isStarved)
                 {
                     _isStarved = false;
-                    _phaseDeadline = _state.Loop.Now + _state.Settings.ServerContent;
                     _state.Engine.Arbiter.FoundRoom(Id, _state.Loop.Now);
                 }
                 return true;

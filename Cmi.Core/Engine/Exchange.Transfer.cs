@@ -9,6 +9,7 @@ namespace Cmi.Engine;
 internal sealed partial class Exchange
 {
     private const int HeadReceiveBytes = 16 * 1024;
+    private const int MaxInterimBytes = 8 * 1024;                   // of interim responses that wait for one exchange's turn
     private const int TurnBytes = 128 * 1024;                       // received for one exchange before others have their turn
 
     private MessageSender _sender;
@@ -19,6 +20,8 @@ internal sealed partial class Exchange
     private LoopMemory.Held _received;                              // an incomplete head, or content for which there was no room
     private long _receivedBytes;
     private int _scanned, _interim;
+    private HeadBuffer? _interims;                                  // interim responses that wait for their turn
+    private HeadBuffer? _trailers;                                  // the reply's trailer section as it came; only for a client that takes it
     private ContentDecoder _decoder;
     private Framing _replyFraming;
     private int _status;
@@ -32,6 +35,8 @@ internal sealed partial class Exchange
         _sentBytes = _receivedBytes = 0;
         _requestSent = _sendFailed = _isWaitPaused = false;
         _scanned = _interim = 0;
+        _trailers?.Reset();
+        _interims?.Reset();
     }
 
     /// <summary>Step 7: the request goes out, written anew from its parsed form.</summary>
@@ -116,9 +121,23 @@ internal sealed partial class Exchange
             }
             if (status == ReadStatus.Done && _state.ResponseHead.Status < 200)
             {
-                // RFC 9110 §15.2: a client must be able to parse interim responses; ours to the client are not tied to the server's.
-                if (_state.ResponseHead.Status == 101) (status, error) = (ReadStatus.Invalid, ProtocolError.UnaskedUpgrade);
-                else if (++_interim > _state.Settings.MaxInterimResponses) (status, error) = (ReadStatus.Invalid, ProtocolError.TooManyInterim);
+                if (_state.ResponseHead.Status == 101)
+                {
+                    if (IsUpgradeAnswered(_state.ResponseHead))
+                    {
+                        SwitchProtocols(_state.ResponseHead, scratch.AsSpan(start + consumed, length - start - consumed));
+                        return false;
+                    }
+                    (status, error) = (ReadStatus.Invalid, ProtocolError.UnaskedUpgrade);
+                }
+                else if (++_interim > _state.Settings.MaxInterimResponses)
+                {
+                    (status, error) = (ReadStatus.Invalid, ProtocolError.TooManyInterim);
+                }
+                else
+                {
+                    KeepInterim(_state.ResponseHead);
+                }
             }
             if (status == ReadStatus.Invalid)
             {
@@ -132,8 +151,22 @@ internal sealed partial class Exchange
         }
     }
 
+    /// <summary>
+    /// Keeps an interim response until the turn of its exchange. RFC 9110 §15.2: none goes to HTTP/1.0, and a 100 answers an expectation that we have answered
+    /// ourselves. Beyond the bound they are dropped: they are hints.
+    /// </summary>
+    private void KeepInterim(ResponseHead head)
+    {
+        if (head.Status == 100 || ClientMinorVersion == 0 || _replyLeaves) return;
+        var kept = (_interims ??= new()).Length;
+        ResponseHeadWriter.WriteHead(_interims, head, date: default);
+        _interims.AppendLineEnd();
+        if (_interims.Length > MaxInterimBytes) _interims.Truncate(kept);
+    }
+
     private bool TakeHead(ResponseHead head, int start, int end)
     {
+        IsUpgrade = false;                                          // declined: the connection goes on with HTTP
         if (!MessageFraming.TryOfResponse(head, Method, out _replyFraming, out var error))
         {
             AttemptFailed(502, error.Explanation);
@@ -173,9 +206,11 @@ internal sealed partial class Exchange
             if (count > 0 && from + at != to) scratch.AsSpan(from + at, count).CopyTo(scratch.AsSpan(to));
             to += count;
             from += consumed;
+            KeepTrailers(scratch.AsSpan(0, from));
             if (status == DecodeStatus.End) break;
         }
         Reply.SetWhole(scratch.AsMemory(start, to - start));
+        if (_trailers is not null) Reply.SetTrailers(_trailers.Written);
         _state.Counters.RepliesDirect++;
         ReplyIsWhole(surplus: end - from);
         return true;
@@ -259,6 +294,7 @@ internal sealed partial class Exchange
                 AttemptFailed(503, "the buffer store failed");
                 return false;
             }
+            KeepTrailers(input[..consumed]);
             input = input[consumed..];
             switch (status)
             {
@@ -268,12 +304,19 @@ internal sealed partial class Exchange
                     AttemptFailed(502, _decoder.Error.Explanation);
                     return false;
                 case DecodeStatus.End:
+                    if (_trailers is not null) Reply.SetTrailers(_trailers.Written);
                     Reply.Complete();
                     if (Reply.State == BufferState.Whole) ReplyIsWhole(input.Length);
                     else AttemptFailed(503, "the buffer store failed");
                     return false;
             }
         }
+    }
+
+    /// <summary>Keeps what the decoder has just read of the trailer section, if the client takes it.</summary>
+    private void KeepTrailers(ReadOnlySpan<byte> consumed)
+    {
+        if (_decoder.TrailerLength > 0 && _takesTrailers) (_trailers ??= new()).Append(consumed[^_decoder.TrailerLength..]);
     }
 
     /// <summary>The reply is proven whole: the server is free, and its connection too if it has earned reuse.</summary>

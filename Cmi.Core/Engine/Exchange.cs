@@ -11,7 +11,7 @@ namespace Cmi.Engine;
 /// One request and its reply, from the head that arrived to the last byte that left. A synchronous state machine: whatever it waits for sets something and
 /// wakes the session, which calls <see cref="Advance"/>.
 /// <code>
-/// Receiving ─▶ Waiting ─▶ Queued ─▶ Connecting ─▶ Head ─▶ Content ─▶ Done
+/// Receiving ─▶ Waiting ─▶ Queued ─▶ Connecting ─▶ Head ─▶ Content ─▶ Done        Head ─▶ Tunnel
 ///                 ▲          │           │          │        │        ▲
 ///                 └──────────┴── another attempt ───┴────────┘        └── from anywhere: a reply of our own
 /// </code>
@@ -41,6 +41,9 @@ internal sealed partial class Exchange : IConnectionOwner
 
         /// <summary>The reply is whole, or decided: no server is involved any more.</summary>
         Done,
+
+        /// <summary>The server has switched protocols: bytes pass both ways until both have ended.</summary>
+        Tunnel,
     }
 
     private readonly LoopState _state;
@@ -48,7 +51,7 @@ internal sealed partial class Exchange : IConnectionOwner
     private Phase _phase;
     private int _requestHeadLength;
     private Framing _requestFraming;
-    private bool _wantsPersistence;
+    private bool _wantsPersistence, _takesTrailers;
     private bool _contentKept;                                      // the request's content is there from its first byte
     private long _startedAt;
     private int _own;                                               // the status of a reply of our own; 0: a server's
@@ -101,7 +104,10 @@ internal sealed partial class Exchange : IConnectionOwner
     public bool IsDecided => _phase == Phase.Done;
 
     /// <summary>Whether it may run beside its neighbours (RFC 9112 §9.3.2: safe methods only).</summary>
-    public bool IsParallel => Method.IsSafe && _state.Settings.Distribute;
+    public bool IsParallel => Method.IsSafe && !IsUpgrade && _state.Settings.Distribute;
+
+    /// <summary>Whether it asks to go on in another protocol, and the server has not declined: nothing behind it is a request yet.</summary>
+    public bool IsUpgrade { get; private set; }
 
     /// <summary>Whether the client waits for a 100 before it sends the content.</summary>
     public bool AwaitsContinue { get; set; }
@@ -115,8 +121,12 @@ internal sealed partial class Exchange : IConnectionOwner
         _wantsPersistence = MessageFraming.IsPersistent(head);
         _requestFraming = framing;
         RequestWriter.WriteHead(RequestHead, head, session.PeerText, CmiEngine.Pseudonym);
+        // RFC 9110 §7.8. With content there would be two things to send at once, and nobody asks for it.
+        IsUpgrade = framing.Kind == FramingKind.None && UpgradeField.IsAsked(head);
+        if (IsUpgrade) RequestWriter.WriteUpgrade(RequestHead, head);
         _requestHeadLength = RequestHead.Length;
         AwaitsContinue = head.MinorVersion >= 1 && head.Fields.Has(FieldName.Expect);
+        _takesTrailers = RequestWriter.TakesTrailers(head);
         RequestBytes = _requestHeadLength;
         if (framing.Kind == FramingKind.None || framing.Length == 0)
         {
@@ -132,10 +142,10 @@ internal sealed partial class Exchange : IConnectionOwner
     }
 
     /// <summary>Begins a life with a request that cannot be read: an answer of our own, after which the connection closes.</summary>
-    public void BeginRefused(ClientSession session, int status, string text)
+    public void BeginRefused(ClientSession session, Method method, int status, string text)
     {
         Adopt(session);
-        Method = Method.Other;
+        Method = method;                                            // as far as it was understood: a reply to HEAD has no content (RFC 9110 §9.3.2)
         ClientMinorVersion = 1;
         Refuse(status, text);
     }
@@ -143,8 +153,11 @@ internal sealed partial class Exchange : IConnectionOwner
     /// <summary>Ends a life, whatever its state: all that it holds is freed.</summary>
     public void End()
     {
+        EndTunnel();
         DropServer("its client has left", GrantOutcome.Unused);
         LeaveStarved();
+        _trailers?.Reset();
+        _interims?.Reset();
         Request.Reset();
         Reply.Reset();
         RequestHead.Reset();
@@ -205,8 +218,8 @@ internal sealed partial class Exchange : IConnectionOwner
     {
         Phase.Receiving => _state.Settings.RequestCommit == CommitMode.UpTo ? _startedAt + _state.Settings.RequestHoldTime : long.MaxValue,
         Phase.Queued => Math.Min(_queueDeadline, _deadline),
-        Phase.Connecting or Phase.Head => Math.Min(_isWaitPaused ? long.MaxValue : _phaseDeadline, _deadline),
-        Phase.Content => Math.Min(_replyLeaves ? long.MaxValue : Math.Min(_deadline, HoldEnds), _isWaitPaused ? long.MaxValue : _phaseDeadline),
+        Phase.Connecting or Phase.Head => Math.Min(IsWaitPaused ? long.MaxValue : _phaseDeadline, _deadline),
+        Phase.Content => Math.Min(_replyLeaves ? long.MaxValue : Math.Min(_deadline, HoldEnds), IsWaitPaused ? long.MaxValue : _phaseDeadline),
         _ => long.MaxValue,
     };
 
@@ -228,10 +241,10 @@ internal sealed partial class Exchange : IConnectionOwner
             case Phase.Connecting when now >= _phaseDeadline:
                 AttemptFailed(504, "it did not accept a connection in time");
                 return;
-            case Phase.Head when !_isWaitPaused && now >= _phaseDeadline:
+            case Phase.Head when !IsWaitPaused && now >= _phaseDeadline:
                 AttemptFailed(504, "it sent no reply head in time");
                 return;
-            case Phase.Content when !_isWaitPaused && now >= _phaseDeadline:
+            case Phase.Content when !IsWaitPaused && now >= _phaseDeadline:
                 AttemptFailed(504, "it sent no further content in time");
                 return;
         }
@@ -275,7 +288,7 @@ internal sealed partial class Exchange : IConnectionOwner
         _contentKept = true;
         _own = 0;
         RequestBytes = 0;
-        IsRequestWhole = AwaitsContinue = false;
+        IsRequestWhole = AwaitsContinue = IsUpgrade = _takesTrailers = false;
         ResetAttempts();
     }
 }

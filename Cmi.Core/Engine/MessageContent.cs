@@ -1,3 +1,4 @@
+using Cmi.Http1;
 using Cmi.Telemetry;
 
 namespace Cmi.Engine;
@@ -33,6 +34,7 @@ internal sealed class MessageContent(LoopState state, Action wake)
     private long _sliceAt;
     private bool _hasSlice, _reading, _askingRoom;
     private Room? _room;                                            // an answer that came later
+    private HeadBuffer? _lastChunk;                                 // only where there were trailers
     private int _generation;                                        // an answer for an earlier use is dropped
 
     /// <summary>How far it has come.</summary>
@@ -43,6 +45,16 @@ internal sealed class MessageContent(LoopState state, Action wake)
 
     /// <summary>Bytes so far.</summary>
     public long Length => _buffer?.Length ?? _direct.Length;
+
+    /// <summary>What ends it in chunks: the last chunk, with trailer fields where they are kept.</summary>
+    public ReadOnlySpan<byte> LastChunk => _lastChunk is { Length: > 0 } ? _lastChunk.Written : ChunkedEncoder.LastChunk;
+
+    /// <summary>Whether trailer fields go with it.</summary>
+    public bool HasTrailers => _lastChunk is { Length: > 0 };
+
+    /// <summary>Keeps trailer fields.</summary>
+    /// <param name="received">The section as it came.</param>
+    public void SetTrailers(ReadOnlySpan<byte> received) => TrailerSection.WriteLastChunk(_lastChunk ??= new(), received);
 
     /// <summary>Opens a buffer for content that will be appended.</summary>
     /// <returns>Whether the store had room for one.</returns>
@@ -243,6 +255,7 @@ internal sealed class MessageContent(LoopState state, Action wake)
         if (_buffer is { } buffer) state.Dispose(buffer);
         _buffer = null;
         _direct = default;
+        _lastChunk?.Reset();
         _room = null;
         _reading = _askingRoom = false;
         State = BufferState.Open;

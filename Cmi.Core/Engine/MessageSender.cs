@@ -31,7 +31,7 @@ internal struct MessageSender(Framing framing)
     private const int MaxSliceBytes = 64 * 1024;
     private const int MaxFramingBytes = ChunkedEncoder.MaxSizeBytes + 4;
 
-    private int _headSent;
+    private int _headSent, _lastSent;
     private long _chunkLeft;
     private bool _chunkEndDue;
     private bool _ended;
@@ -52,8 +52,8 @@ internal struct MessageSender(Framing framing)
         {
             if (_headSent < head.Length)
             {
-                status = Put(connection, ref queue, gather, memory, head[_headSent..], ref sentBytes, out var taken);
-                _headSent += taken;
+                status = Put(connection, ref queue, gather, memory, head[_headSent..], ref sentBytes, out var ofHead);
+                _headSent += ofHead;
                 continue;
             }
             if (_ended || framing.Kind == FramingKind.None || framing.Length == 0) return SendStatus.Done;
@@ -72,9 +72,15 @@ internal struct MessageSender(Framing framing)
             {
                 if (content.State == BufferState.Failed) return SendStatus.Cut;
                 if (content.State == BufferState.Open) return SendStatus.Waiting;
-                if (framing.Kind == FramingKind.Chunked) gather.Add(ChunkedEncoder.LastChunk);
-                _ended = true;
-                return SendStatus.Done;
+                var last = framing.Kind == FramingKind.Chunked ? content.LastChunk[_lastSent..] : default;
+                if (last.IsEmpty)
+                {
+                    _ended = true;
+                    return SendStatus.Done;
+                }
+                status = Put(connection, ref queue, gather, memory, last, ref sentBytes, out var taken);
+                _lastSent += taken;
+                continue;
             }
             if (!content.TryRead(ContentSent, MaxSliceBytes, out var piece)) return content.State == BufferState.Failed ? SendStatus.Cut : SendStatus.Waiting;
             status = PutContent(connection, ref queue, gather, memory, piece.Span, ref sentBytes);

@@ -7,8 +7,8 @@ namespace Cmi.Http1;
 ///                                             └─▶ Trailer ─▶ (TrailerName ─▶ TrailerValue ─▶ TrailerLf ─▶ Trailer)  size = 0
 ///                                                    └─▶ LastLf ─▶ Done                                        an empty line
 /// </code>
-/// Extensions are skipped (RFC 9112 §7.1.1). Trailer fields are checked and dropped: they may be dropped, and merged into the head they would
-/// be a way around all checks of it (§7.1.2). Bound: both have a limit, and nothing is kept of them.
+/// Extensions are skipped (RFC 9112 §7.1.1). Trailer fields are checked; where they lie tells <see cref="TrailerLength"/> (§7.1.2). Bound: both have a limit,
+/// and nothing is kept of them here.
 /// </summary>
 internal struct ChunkedDecoder
 {
@@ -33,10 +33,13 @@ internal struct ChunkedDecoder
     /// <summary>Why, after Invalid.</summary>
     public ProtocolError Error { get; private set; }
 
+    /// <summary>How many of the last bytes that the last step consumed belong to the trailer section, its empty line included.</summary>
+    public int TrailerLength { get; private set; }
+
     /// <summary>As <see cref="ContentDecoder.Decode"/>.</summary>
     public DecodeStatus Decode(ReadOnlySpan<byte> input, out int consumed, out int contentStart, out int contentLength)
     {
-        consumed = contentStart = contentLength = 0;
+        consumed = contentStart = contentLength = TrailerLength = 0;
         while (_phase < Phase.Done)
         {
             if (consumed == input.Length) return DecodeStatus.NeedMore;
@@ -49,9 +52,15 @@ internal struct ChunkedDecoder
                 if (_left == 0) _phase = Phase.DataCr;
                 return DecodeStatus.Content;
             }
+            var isOfTrailer = _phase >= Phase.Trailer;
             Error = Step(input[consumed]);
-            if (Error == ProtocolError.None) consumed++;
-            else _phase = Phase.Failed;
+            if (Error != ProtocolError.None)
+            {
+                _phase = Phase.Failed;
+                break;
+            }
+            consumed++;
+            if (isOfTrailer) TrailerLength++;
         }
         return _phase == Phase.Done ? DecodeStatus.End : DecodeStatus.Invalid;
     }

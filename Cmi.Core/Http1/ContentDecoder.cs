@@ -40,6 +40,9 @@ internal struct ContentDecoder
     /// <summary>With Length: the bytes that are still to come; else -1.</summary>
     public readonly long Remaining => _framing.Kind == FramingKind.Length ? _left : -1;
 
+    /// <summary>How many of the last bytes that the last <see cref="Decode"/> consumed belong to the trailer section, its empty line included.</summary>
+    public readonly int TrailerLength => _chunked.TrailerLength;
+
     /// <summary>Why, after Invalid.</summary>
     public readonly ProtocolError Error => _chunked.Error;
 

@@ -142,13 +142,15 @@ internal static class MessageFraming
     /// <param name="method">What was asked.</param>
     /// <param name="status">What is answered.</param>
     /// <param name="clientMinorVersion">The client's; HTTP/1.0 knows no chunks.</param>
-    public static Framing ToClient(Framing received, long? wholeLength, Method method, int status, int clientMinorVersion)
+    /// <param name="withTrailers">Whether trailer fields are to go with it, which only chunks can carry.</param>
+    public static Framing ToClient(Framing received, long? wholeLength, Method method, int status, int clientMinorVersion, bool withTrailers = false)
     {
         // RFC 9110 §8.6: no length in 1xx and 204; in the others without content the server's, never a measured 0.
         if (method == Method.Head || EndsAtEmptyLine(status))
             return new Framing(FramingKind.None, MayDeclare(status, method) ? DeclaredLength(received) : -1);
         // RFC 9110 §15.3.6: a 205 has no content, and must say so.
         if (status == 205) return new Framing(FramingKind.Length, 0);
+        if (withTrailers && clientMinorVersion > 0) return new Framing(FramingKind.Chunked);
         if (wholeLength is { } length) return new Framing(FramingKind.Length, length);
         if (received.Kind == FramingKind.Length) return new Framing(FramingKind.Length, received.Length);
         // RFC 9112 §6.1: no coding to a client that is not known to speak 1.1.

@@ -34,9 +34,14 @@ internal static class RequestWriter
         into.AppendField("Host"u8, head.Authority);                                             // RFC 9112 §3.2: even if empty, and first.
 
         WriteReceived(into, head);
+        // RFC 9110 §10.1.4: what the client said of this hop we say of the next, since we keep trailers for it.
+        if (TakesTrailers(head)) into.Append("TE: trailers\r\nConnection: TE\r\n"u8);
         PeerFields.Write(into, head, peer);
         ViaField.Write(into, head, via);
     }
+
+    /// <summary>Whether the client takes trailer fields.</summary>
+    public static bool TakesTrailers(RequestHead head) => head.MinorVersion > 0 && head.Fields.ListHas(FieldName.Te, "trailers"u8);
 
     private static void WriteReceived(HeadBuffer into, RequestHead head)
     {

@@ -29,9 +29,10 @@ internal static class ResponseReader
         error = ProtocolError.None;
         var window = HeadScanner.Window(input.Length, 0, limits);
         var status = ReadStatus.NeedMore;
-        if (HeadScanner.IsWorthParsing(input.Span[..window], 0, scanned))
+        var isFull = window >= limits.MaxBytes;                                             // Parsed once more, for what is wrong with it may come before its size.
+        if (isFull || HeadScanner.IsWorthParsing(input.Span[..window], 0, scanned))
             status = Parse(input[..window], limits, head, out consumed, out error);
-        if (status == ReadStatus.NeedMore && window >= limits.MaxBytes)
+        if (status == ReadStatus.NeedMore && isFull)
         {
             error = ProtocolError.HeadTooLarge;
             status = ReadStatus.Invalid;

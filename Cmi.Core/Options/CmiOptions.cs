@@ -123,6 +123,10 @@ public sealed class TimeoutOptions
     /// <value>120 s by default; above 0, at most 1 day.</value>
     public TimeSpan Exchange { get; set; } = TimeSpan.FromSeconds(120);
 
+    /// <summary>Without a byte in either direction of a connection that has switched protocols (a WebSocket). Then both sides are reset.</summary>
+    /// <value>1 h by default; above 0, at most 1 day.</value>
+    public TimeSpan Tunnel { get; set; } = TimeSpan.FromHours(1);
+
     /// <summary>At shutdown, for requests whose head has arrived. Then they are cut.</summary>
     /// <value>30 s by default; from 0 to 1 day.</value>
     public TimeSpan Drain { get; set; } = TimeSpan.FromSeconds(30);

@@ -79,11 +79,12 @@ internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Fun
     {
         Debug.Assert(loop.IsCurrent);
         if (!_idle.TryGetValue(connection.Server, out var list)) _idle.Add(connection.Server, list = new());
-        if (_closed || list.Count >= maxIdle || slots(connection.Server).IsWanted)
+        if (_closed || maxIdle == 0 || slots(connection.Server).IsWanted)
         {
             Close(connection, null);
             return;
         }
+        if (list.Count == maxIdle) DropIdle(list.Oldest!);          // this one is the warmer
         connection.Generation++;
         connection.IsIdle = true;
         connection.IdleSince = loop.Now;

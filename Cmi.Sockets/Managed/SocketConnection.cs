@@ -25,10 +25,8 @@ internal sealed partial class SocketConnection : IConnection
 {
     private const int BlockBytes = 16 * 1024;
 
-    private static long _lastId;
-
     private readonly SocketConnectionManager _manager;
-    private readonly SocketLoop _loop;
+    private readonly ManagedLoop _loop;
     private readonly Socket _socket;
     private readonly IoArgs _receiving;
     private IoArgs? _sending;                                      // made when the kernel's buffer was full for the first time
@@ -45,14 +43,18 @@ internal sealed partial class SocketConnection : IConnection
 
     /// <summary>Takes over a connected socket, also in case of an exception.</summary>
     /// <exception cref="SocketException">It broke in the meantime.</exception>
-    public SocketConnection(SocketConnectionManager manager, SocketLoop loop, Socket socket)
+    public SocketConnection(SocketConnectionManager manager, ManagedLoop loop, Socket socket)
     {
         (_manager, _loop, _socket) = (manager, loop, socket);
-        Id = Interlocked.Increment(ref _lastId);
+        Id = SocketConnectionManager.NextConnectionId();
         try
         {
             socket.Blocking = false;
-            if (socket.ProtocolType == ProtocolType.Tcp) socket.NoDelay = manager.Options.NoDelay;
+            if (socket.ProtocolType == ProtocolType.Tcp)
+            {
+                socket.NoDelay = manager.Options.NoDelay;
+                if (manager.Options.KeepAlive) socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            }
             Peer = socket.RemoteEndPoint is IPEndPoint peer ? new PeerAddress(peer.Address, peer.Port) : null;
         }
         catch
@@ -124,7 +126,7 @@ internal sealed partial class SocketConnection : IConnection
         if (_closed || (_ready & Readiness.Failed) != Readiness.None) return IoStatus.Failed;
         if (_endSending) throw new InvalidOperationException("Sending was ended on this side.");
         if (_block is not null) return IoStatus.WouldBlock;
-        if (!head.IsEmpty && head.Length + (long)content.Length <= SocketLoop.ScratchBytes && !content.IsEmpty)
+        if (!head.IsEmpty && head.Length + (long)content.Length <= ManagedLoop.ScratchBytes && !content.IsEmpty)
         {
             // One system call and one packet. A copy of at most 64 KiB is cheaper than a second call, and a list of segments cannot be made of spans.
             head.CopyTo(_loop.Scratch);

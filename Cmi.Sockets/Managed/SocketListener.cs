@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 
 namespace Cmi.Sockets.Managed;
@@ -139,7 +138,7 @@ internal sealed class SocketListener : IListener
 
     private void Deliver(Socket socket)
     {
-        var loop = _manager.NextLoop();
+        var loop = (ManagedLoop)_manager.NextLoop();
         try
         {
             var connection = new SocketConnection(_manager, loop, socket);
@@ -170,73 +169,4 @@ internal sealed class SocketListener : IListener
             throw;                                                 // the loop logs it
         }
     }
-
-    /// <summary>Opens what listens at an address.</summary>
-    /// <returns>The sockets, and the address with the port that was picked.</returns>
-    /// <exception cref="IOException">It cannot be listened at.</exception>
-    public static async ValueTask<(Socket[] Sockets, ListenAddress Address)> OpenAsync(ListenAddress at, int backlog)
-    {
-        try
-        {
-            if (at.Kind == AddressKind.Unix)
-            {
-                await UnixSocketFile.RemoveStaleAsync(at.Host);
-                return ([Open(new UnixDomainSocketEndPoint(at.Host), backlog)], at);
-            }
-            if (at.Host == "*")
-            {
-                var any = Open(new IPEndPoint(Socket.OSSupportsIPv6 ? IPAddress.IPv6Any : IPAddress.Any, at.Port), backlog);
-                return ([any], at with { Port = PortOf(any) });
-            }
-            if (at.Host == "localhost") return OpenLoopbacks(at, backlog);
-            var one = Open(new IPEndPoint(IPAddress.Parse(at.Host), at.Port), backlog);
-            return ([one], at with { Port = PortOf(one) });
-        }
-        catch (Exception e) when (e is SocketException or FormatException or ArgumentException or UnauthorizedAccessException)
-        {
-            throw new IOException($"Cannot listen at {at}: {e.Message}", e);
-        }
-    }
-
-    private static (Socket[] Sockets, ListenAddress Address) OpenLoopbacks(ListenAddress at, int backlog)
-    {
-        for (var attempts = at.Port == 0 ? 10 : 1; ; attempts--)
-        {
-            var first = Open(new IPEndPoint(IPAddress.Loopback, at.Port), backlog);
-            var port = PortOf(first);
-            try
-            {
-                return ([first, Open(new IPEndPoint(IPAddress.IPv6Loopback, port), backlog)], at with { Port = port });
-            }
-            catch (SocketException e) when (e.SocketErrorCode is SocketError.AddressNotAvailable or SocketError.AddressFamilyNotSupported)
-            {
-                return ([first], at with { Port = port });         // a machine without IPv6
-            }
-            catch (SocketException e)
-            {
-                first.Dispose();
-                if (e.SocketErrorCode != SocketError.AddressAlreadyInUse || attempts == 1) throw;     // else the picked port was free on one side only
-            }
-        }
-    }
-
-    private static Socket Open(EndPoint at, int backlog)
-    {
-        // On Unix the runtime sets SO_REUSEADDR: a restart does not wait for TIME_WAIT, while a second listener is still refused.
-        var socket = new Socket(at.AddressFamily, SocketType.Stream, at is IPEndPoint ? ProtocolType.Tcp : ProtocolType.Unspecified);
-        try
-        {
-            if (at is IPEndPoint { Address: var address } && address.Equals(IPAddress.IPv6Any)) socket.DualMode = true;
-            socket.Bind(at);
-            socket.Listen(backlog);
-            return socket;
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
-    }
-
-    private static int PortOf(Socket socket) => ((IPEndPoint)socket.LocalEndPoint!).Port;
 }

@@ -11,6 +11,7 @@ internal sealed class GatewayProcess : IAsyncDisposable
 
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _errors = new();
+    private readonly List<(string Part, TaskCompletionSource Seen)> _awaited = [];
     private readonly Task _readErrors;
     private readonly TaskCompletionSource _drains = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -29,15 +30,25 @@ internal sealed class GatewayProcess : IAsyncDisposable
     /// <summary>What it printed before and with the first <c>listening on</c>.</summary>
     internal List<string> Output { get; } = [];
 
+    /// <summary>The id of the process.</summary>
+    internal int Id => _process.Id;
+
     internal string Errors => string.Join('\n', _errors);
 
     /// <summary>Completes when it says that it stops.</summary>
     internal Task Drains => _drains.Task.WaitAsync(Patience);
 
     /// <summary>Starts it on a free port and returns when it listens.</summary>
-    internal static async Task<GatewayProcess> StartAsync(params IEnumerable<string> arguments)
+    internal static Task<GatewayProcess> StartAsync(params IEnumerable<string> arguments) =>
+        ListensAsync(Programs.Start("dotnet", [Path, "--listen", "http://127.0.0.1:0", .. arguments]));
+
+    /// <summary>Starts it with one loop and no more than so many open files and sockets.</summary>
+    internal static Task<GatewayProcess> StartWithHandlesAsync(int handles) =>
+        ListensAsync(Programs.Start("/bin/sh", ["-c", $"ulimit -n {handles} && exec dotnet \"$0\" --listen http://127.0.0.1:0 --loops 1", Path]));
+
+    private static async Task<GatewayProcess> ListensAsync(Process process)
     {
-        var gateway = new GatewayProcess(Programs.Start("dotnet", [Path, "--listen", "http://127.0.0.1:0", .. arguments]));
+        var gateway = new GatewayProcess(process);
         using var patience = new CancellationTokenSource(Patience);
         while (await gateway._process.StandardOutput.ReadLineAsync(patience.Token) is { } line)
         {
@@ -57,6 +68,18 @@ internal sealed class GatewayProcess : IAsyncDisposable
     internal Uri At(string pathAndQuery) => new(Url, pathAndQuery);
 
     internal void Terminate() => Programs.Terminate(_process);
+
+    /// <summary>Waits for a line among its errors.</summary>
+    internal Task ErrorAsync(string part)
+    {
+        lock (_awaited)
+        {
+            if (_errors.FirstOrDefault(line => line.Contains(part, StringComparison.Ordinal)) is not null) return Task.CompletedTask;
+            var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _awaited.Add((part, seen));
+            return seen.Task.WaitAsync(Patience);
+        }
+    }
 
     /// <summary>Waits for its end.</summary>
     internal async Task<int> ExitAsync()
@@ -86,8 +109,13 @@ internal sealed class GatewayProcess : IAsyncDisposable
     {
         while (await _process.StandardError.ReadLineAsync() is { } line)
         {
-            _errors.Enqueue(line);
-            if (line.Contains("Stopping:", StringComparison.Ordinal)) _drains.TrySetResult();
+            lock (_awaited)
+            {
+                _errors.Enqueue(line);
+                foreach (var (part, seen) in _awaited)
+                    if (line.Contains(part, StringComparison.Ordinal)) seen.TrySetResult();
+            }
+            if (line.Contains("Draining:", StringComparison.Ordinal)) _drains.TrySetResult();
         }
     }
 }

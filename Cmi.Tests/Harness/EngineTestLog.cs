@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Cmi.Tests.Harness;
 
-/// <summary>Keeps what the engine logs as warnings and errors.</summary>
+/// <summary>Keeps what the engine logs.</summary>
 internal sealed class EngineTestLog : ILogger<CmiEngine>
 {
     private const int SessionFailed = 2022;
@@ -15,10 +15,12 @@ internal sealed class EngineTestLog : ILogger<CmiEngine>
     /// <summary>How often something was logged.</summary>
     public int Count(int id) => _entries.Count(entry => entry.Id == id);
 
+    public override string ToString() => string.Join("\n  ", _entries.Select(entry => $"{entry.Id} {entry.Text}"));
+
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;
 
-    public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
+    public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Debug;
 
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {

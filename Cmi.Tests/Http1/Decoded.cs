@@ -18,6 +18,7 @@ internal sealed record Decoded(DecodeStatus Status, string Content, int Consumed
                 var rest = input.AsSpan(position, end - position);
                 status = decoder.Decode(rest, out var consumed, out var start, out var length);
                 if (consumed > rest.Length || start + length > consumed) throw new InvalidOperationException("It read beyond its input.");
+                if (decoder.TrailerLength > consumed) throw new InvalidOperationException("A trailer section is longer than what was consumed.");
                 if (length > 0 != (status == DecodeStatus.Content)) throw new InvalidOperationException("Content is told by its status.");
                 if (status == DecodeStatus.NeedMore && consumed != rest.Length) throw new InvalidOperationException("It left some of its input.");
                 content.Write(rest.Slice(start, length));

@@ -16,7 +16,7 @@ internal sealed class RequestWriterTests
     [Test]
     public void FieldsOfTheHop_AreNotPassedOn()
     {
-        const string ofTheHop = "Connection: x-gone, close\r\nX-Gone: 1\r\nKeep-Alive: 1\r\nProxy-Connection: a\r\nTE: trailers\r\nTrailer: x\r\n" +
+        const string ofTheHop = "Connection: x-gone, close\r\nX-Gone: 1\r\nKeep-Alive: 1\r\nProxy-Connection: a\r\nTE: gzip\r\nTrailer: x\r\n" +
             "Transfer-Encoding: chunked\r\nUpgrade: websocket\r\nExpect: 100-continue\r\nProxy-Authorization: b\r\nHTTP2-Settings: c\r\n";
         Assert.That(Write($"POST / HTTP/1.1\r\nHost: a\r\n{ofTheHop}X-Stays: 1\r\n\r\n"),
             Is.EqualTo("POST / HTTP/1.1\r\nHost: a\r\nX-Stays: 1\r\n" + Added));

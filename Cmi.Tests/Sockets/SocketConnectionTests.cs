@@ -1,18 +1,20 @@
 using System.Net;
 using System.Net.Sockets;
+using Cmi.Sockets;
 using NUnit.Framework;
 
 namespace Cmi.Tests.Sockets;
 
-[TestFixture]
-public sealed class SocketConnectionTests
+[TestFixture(SocketTransport.Managed)]
+[TestFixture(SocketTransport.Epoll)]
+public sealed class SocketConnectionTests(SocketTransport transport)
 {
     private readonly byte[] _into = new byte[1024];
 
     [Test]
     public async Task PeerEnds_ReadyTellsTheEndFromBytes()
     {
-        await using var harness = new SocketHarness();
+        await using var harness = new SocketHarness(transport);
         var (client, connection, watcher) = await harness.PairAsync();
         using var _ = client;
         client.Send("abc"u8);
@@ -37,7 +39,7 @@ public sealed class SocketConnectionTests
     [Test]
     public async Task PeerResets_ReadyIsFailed()
     {
-        await using var harness = new SocketHarness();
+        await using var harness = new SocketHarness(transport);
         var (client, connection, watcher) = await harness.PairAsync();
         client.LingerState = new(true, 0);
         client.Dispose();
@@ -56,7 +58,7 @@ public sealed class SocketConnectionTests
     [Platform("Linux", Reason = "Other systems drop what they had.")]
     public async Task BytesBeforeAReset_AreStillReceived()
     {
-        await using var harness = new SocketHarness();
+        await using var harness = new SocketHarness(transport);
         var (client, connection, watcher) = await harness.PairAsync();
         await SocketHarness.On(connection, () => connection.TrySend("unread"u8, default, out var _));
         client.Send("reply"u8);
@@ -68,7 +70,7 @@ public sealed class SocketConnectionTests
     [Test]
     public async Task HeadAndContent_LeaveAsOneRun([Values(10, 60_000, 100_000)] int contentBytes)
     {
-        await using var harness = new SocketHarness();
+        await using var harness = new SocketHarness(transport);
         var (client, connection, _) = await harness.PairAsync();
         using var __ = client;
         var content = new byte[contentBytes];
@@ -85,7 +87,7 @@ public sealed class SocketConnectionTests
     [Test]
     public async Task CloseWhileBytesAreHeld_AllTakenArriveBeforeACleanEnd()
     {
-        await using var harness = new SocketHarness();
+        await using var harness = new SocketHarness(transport);
         var (client, connection, watcher) = await harness.PairAsync();
         using var _ = client;
         await watcher.UntilAsync(Readiness.Sendable);
@@ -98,7 +100,7 @@ public sealed class SocketConnectionTests
             return count;
         });
         var told = watcher.Count;
-        Assert.That(harness.Manager.OpenConnections, Is.EqualTo(1), "it lingers");
+        Assert.That(harness.Manager.OpenConnections, Is.EqualTo(transport == SocketTransport.Managed ? 1 : 0), "it lingers, or the kernel does that");
         Assert.That(await DrainAsync(client), Is.EqualTo(taken));
         await SocketHarness.On(connection, () => { });
         Assert.That(harness.Manager.OpenConnections, Is.Zero);
@@ -108,7 +110,7 @@ public sealed class SocketConnectionTests
     [Test]
     public async Task EndSendingWhileBytesAreHeld_EndComesBehindThem()
     {
-        await using var harness = new SocketHarness();
+        await using var harness = new SocketHarness(transport);
         var (client, connection, watcher) = await harness.PairAsync();
         using var _ = client;
         var taken = await SocketHarness.On(connection, () =>
@@ -126,7 +128,7 @@ public sealed class SocketConnectionTests
     [Test]
     public async Task HeldBytesAreSent_OwnerHearsOfRoom()
     {
-        await using var harness = new SocketHarness();
+        await using var harness = new SocketHarness(transport);
         var (client, connection, watcher) = await harness.PairAsync();
         using var _ = client;
         await watcher.UntilAsync(Readiness.Sendable);
@@ -145,7 +147,8 @@ public sealed class SocketConnectionTests
     [Test]
     public async Task PeerNeverReads_CloseEndsInAReset()
     {
-        await using var harness = new SocketHarness(new() { LoopCount = 1, CloseTimeout = TimeSpan.FromMilliseconds(50) });
+        if (transport == SocketTransport.Epoll) Assert.Ignore("The kernel does it, in its own time: EpollTransportTests.");
+        await using var harness = new SocketHarness(transport, new() { LoopCount = 1, CloseTimeout = TimeSpan.FromMilliseconds(50) });
         var (client, connection, _) = await harness.PairAsync();
         using var __ = client;
         var over = new TaskCompletionSource();
@@ -164,7 +167,7 @@ public sealed class SocketConnectionTests
     [Test]
     public async Task CloseWhileIdle_PeerSeesACleanEnd()
     {
-        await using var harness = new SocketHarness();
+        await using var harness = new SocketHarness(transport);
         var (client, connection, _) = await harness.PairAsync();
         using var __ = client;
         await SocketHarness.On(connection, connection.Close);
@@ -175,7 +178,7 @@ public sealed class SocketConnectionTests
     [Test]
     public async Task AbortWhileBytesAreHeld_PeerSeesAReset()
     {
-        await using var harness = new SocketHarness();
+        await using var harness = new SocketHarness(transport);
         var (client, connection, _) = await harness.PairAsync();
         using var __ = client;
         await SocketHarness.On(connection, () =>
@@ -193,7 +196,7 @@ public sealed class SocketConnectionTests
     public async Task PingPong_AllocatesNextToNothing()
     {
         const int Rounds = 2000;
-        await using var harness = new SocketHarness();
+        await using var harness = new SocketHarness(transport);
         // Connected by a blocking call: after an asynchronous one the client's own blocking receives would allocate.
         using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         client.Connect(IPAddress.Loopback, (await harness.ListenAsync()).Address.Port);
@@ -215,7 +218,7 @@ public sealed class SocketConnectionTests
         var perRound = Run() / (double)Rounds;
         var time = TimeProvider.System.GetElapsedTime(begin) / Rounds;
         TestContext.Out.WriteLine($"{perRound:F0} bytes and {time.TotalMicroseconds:F0} us per round");
-        Assert.That(perRound, Is.LessThan(100));
+        Assert.That(perRound, Is.LessThan(100));                   // with epoll it is 0 on the loop's own thread: EpollTransportTests
     }
 
     private static long Fill(IConnection connection)

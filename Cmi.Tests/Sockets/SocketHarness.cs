@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Threading.Channels;
 using Cmi.Sockets;
 using Microsoft.Extensions.Logging;
+using NUnit.Framework;
 
 namespace Cmi.Tests.Sockets;
 
@@ -13,14 +14,26 @@ internal sealed class SocketHarness : IAsyncDisposable
 
     private readonly Channel<IConnection> _accepted = Channel.CreateUnbounded<IConnection>();
 
-    public SocketHarness(SocketOptions? options = null, Func<string, Task<IPAddress[]>>? resolve = null) =>
-        Manager = new(options ?? new() { LoopCount = 1 }, Logs, resolve ?? (host => throw new InvalidOperationException($"'{host}' was to be looked up.")));
+    public SocketHarness(SocketTransport transport, SocketOptions? options = null, Func<string, Task<IPAddress[]>>? resolve = null)
+    {
+        Available(transport);
+        options ??= new() { LoopCount = 1 };
+        options.Transport = transport;
+        Manager = new(options, Logs, resolve ?? (host => throw new InvalidOperationException($"'{host}' was to be looked up.")));
+    }
 
     public SocketConnectionManager Manager { get; }
 
     public LogList Logs { get; } = new();
 
     public int AcceptedWaiting => _accepted.Reader.Count;
+
+    /// <summary>Leaves a test out where the system has no such transport.</summary>
+    public static void Available(SocketTransport transport)
+    {
+        var fault = new SocketOptionsValidator().Validate(null, new() { Transport = transport }).FailureMessage;
+        if (fault is not null) Assert.Ignore(fault);
+    }
 
     public async Task<IListener> ListenAsync(string at = "http://127.0.0.1:0") =>
         await Manager.ListenAsync(Parse(at), connection => _accepted.Writer.TryWrite(connection), default);

@@ -6,11 +6,15 @@ using NUnit.Framework;
 
 namespace Cmi.Tests.Sockets;
 
-[TestFixture]
-public sealed class TcpTransportFollowsTheContract : ConnectionManagerContract
+[TestFixture(SocketTransport.Managed)]
+[TestFixture(SocketTransport.Epoll)]
+public sealed class TcpTransportFollowsTheContract(SocketTransport transport) : ConnectionManagerContract
 {
     private readonly List<Socket> _silent = [];
-    private SocketConnectionManager _manager = null!;
+    private SocketConnectionManager? _manager;
+
+    [OneTimeSetUp]
+    public void OnlyWhereAvailable() => SocketHarness.Available(transport);
 
     [TearDown]
     public void CloseSilentServer()
@@ -19,7 +23,8 @@ public sealed class TcpTransportFollowsTheContract : ConnectionManagerContract
         _silent.Clear();
     }
 
-    protected override ValueTask<IConnectionManager> CreateManagerAsync() => new(_manager = new SocketConnectionManager(new() { LoopCount = 2 }));
+    protected override ValueTask<IConnectionManager> CreateManagerAsync() =>
+        new(_manager = new SocketConnectionManager(new() { LoopCount = 2, Transport = transport }));
 
     // Its backlog is full, so the system drops what asks for more: such a connect hangs.
     protected override ServerAddress? SilentServer(IConnectionManager manager)
@@ -38,20 +43,25 @@ public sealed class TcpTransportFollowsTheContract : ConnectionManagerContract
         return new(AddressKind.Tcp, "127.0.0.1", ((IPEndPoint)server.LocalEndPoint!).Port);
     }
 
-    protected override void AssertNothingIsLeft() => Assert.That(_manager.OpenConnections, Is.Zero);
+    protected override void AssertNothingIsLeft() => Assert.That(_manager?.OpenConnections, Is.Zero);
 }
 
-[TestFixture]
-public sealed class UnixTransportFollowsTheContract : ConnectionManagerContract
+[TestFixture(SocketTransport.Managed)]
+[TestFixture(SocketTransport.Epoll)]
+public sealed class UnixTransportFollowsTheContract(SocketTransport transport) : ConnectionManagerContract
 {
-    private SocketConnectionManager _manager = null!;
+    private SocketConnectionManager? _manager;
+
+    [OneTimeSetUp]
+    public void OnlyWhereAvailable() => SocketHarness.Available(transport);
 
     protected override ListenAddress AnyAddress => new(AddressKind.Unix, Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()), 0);
 
     // A Unix domain socket has no reset: its peer sees an end.
     protected override bool AbortIsVisible => false;
 
-    protected override ValueTask<IConnectionManager> CreateManagerAsync() => new(_manager = new SocketConnectionManager(new() { LoopCount = 2 }));
+    protected override ValueTask<IConnectionManager> CreateManagerAsync() =>
+        new(_manager = new SocketConnectionManager(new() { LoopCount = 2, Transport = transport }));
 
-    protected override void AssertNothingIsLeft() => Assert.That(_manager.OpenConnections, Is.Zero);
+    protected override void AssertNothingIsLeft() => Assert.That(_manager?.OpenConnections, Is.Zero);
 }

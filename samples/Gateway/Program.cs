@@ -79,7 +79,7 @@ IHost BuildHost()
 // To standard error only: standard output is for those who wait for "listening on".
 void AddLogging(ILoggingBuilder logging)
 {
-    logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Cmi.Hosting", LogLevel.Information);
+    logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Cmi.CmiEngine", LogLevel.Information);
     logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);                   // this program tells why it did not start
     if (faults.Count == 0) logging.AddConfiguration(configuration.GetSection("Logging"));
     logging.AddSimpleConsole(o => (o.SingleLine, o.TimestampFormat, o.UseUtcTimestamp) = (true, "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ", true));

@@ -20,6 +20,7 @@ internal sealed class SoakPlan
 {
     private readonly double _faults;
     private readonly int _mostBytes, _mostPiece, _mostSteps;
+    private readonly bool _isLazy;
     private bool _calm;
 
     public SoakPlan(int seed)
@@ -46,7 +47,7 @@ internal sealed class SoakPlan
         Attempts = Random.Next(1, 4);
         ReplyCommit = Pick(CommitMode.Whole, CommitMode.UpTo, CommitMode.Stream);
         RequestCommit = Pick(CommitMode.Whole, CommitMode.UpTo, CommitMode.Stream);
-        IsLazy = Random.Next(3) == 0;
+        _isLazy = Random.Next(3) == 0;
         ClientFaults = Pick(0.0, 0.0, 0.3);
         StoreCapacity = _faults > 0 && Random.Next(4) == 0 ? Pick(1L, 2000L, 20_000L) : long.MaxValue;
         StoreDefers = Random.Next(4) == 0;
@@ -79,10 +80,13 @@ internal sealed class SoakPlan
     public double ClientFaults { get; }
 
     /// <summary>Whether servers read only when it is their step.</summary>
-    public bool IsLazy { get; }
+    public bool IsLazy => _isLazy && !_calm;
 
-    /// <summary>Whether nothing but the clients themselves can give a reason for anything but the reply of a server.</summary>
-    public bool IsPeaceful => _faults == 0 && StoreCapacity == long.MaxValue;
+    /// <summary>
+    /// Whether nothing but the clients themselves can give a reason for anything but the reply of a server. A store that takes its time is one: what it has
+    /// no room for at this moment may be refused.
+    /// </summary>
+    public bool IsPeaceful => _faults == 0 && StoreCapacity == long.MaxValue && !StoreDefers;
 
     public void Configure(CmiOptions options)
     {
@@ -97,14 +101,22 @@ internal sealed class SoakPlan
         var patient = TimeSpan.FromHours(2);
         var timeouts = options.Timeouts;
         (timeouts.ClientHead, timeouts.ClientContent, timeouts.ClientIdle, timeouts.ClientSend) = (patient, patient, patient, patient);
-        if (IsPeaceful) (timeouts.Queue, timeouts.Exchange, timeouts.ServerHead, timeouts.ServerContent, timeouts.ServerConnect) = (patient, patient, patient, patient, patient);
-        else (timeouts.Queue, timeouts.ServerHead, timeouts.ServerContent) = (TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(5));
+        if (IsPeaceful)
+            (timeouts.Queue, timeouts.Exchange, timeouts.ServerHead, timeouts.ServerContent, timeouts.ServerConnect) = (patient, patient, patient, patient, patient);
+        else
+            (timeouts.Queue, timeouts.ServerHead, timeouts.ServerContent) = (TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(5));
     }
 
     /// <summary>From now on nothing breaks and nothing is slow.</summary>
     public void CalmDown() => _calm = true;
 
-    public SoakFault NextFault() => _calm || Random.NextDouble() >= _faults ? SoakFault.None : (SoakFault)Random.Next(1, 9);
+    public SoakFault NextFault()
+    {
+        if (_calm || Random.NextDouble() >= _faults) return SoakFault.None;
+        var fault = (SoakFault)Random.Next(1, 9);
+        // Unasked bytes that are still on their way when the connection is used again are the next reply for everyone: no gateway can tell.
+        return fault == SoakFault.SurplusAfter && Transport.OneFragmentPerTurn ? SoakFault.None : fault;
+    }
 
     public int Steps() => _calm ? int.MaxValue : Random.Next(0, _mostSteps + 1);
 
@@ -128,8 +140,9 @@ internal sealed class SoakPlan
     public T Pick<T>(params ReadOnlySpan<T> among) => among[Random.Next(among.Length)];
 
     public override string ToString() =>
-        $"loops {Transport.LoopCount}, capacity {Transport.Capacity}, receive {Transport.MaxReceive}, send {Transport.MaxSend}, random {Transport.RandomFragments}, one {Transport.OneFragmentPerTurn}, " +
-        $"faults {_faults}, bytes {_mostBytes}, piece {_mostPiece}, steps {_mostSteps}, servers {Servers}, clients {Clients}, limit {MaxRequests}, connections {MaxConnections}, attempts {Attempts}, " +
-        $"reply {ReplyCommit}, request {RequestCommit}, hold {HoldBytes}, lazy {IsLazy}, client faults {ClientFaults}, store {StoreCapacity}, defers {StoreDefers}, always {AlwaysStore}, " +
-        $"pipelined {MaxPipelined}/{MaxPipelinedBytes}, {Distribute}, idle {MaxIdle}";
+        $"loops {Transport.LoopCount}, capacity {Transport.Capacity}, receive {Transport.MaxReceive}, send {Transport.MaxSend}, " +
+        $"random {Transport.RandomFragments}, one {Transport.OneFragmentPerTurn}, faults {_faults}, bytes {_mostBytes}, piece {_mostPiece}, steps {_mostSteps}, " +
+        $"servers {Servers}, clients {Clients}, limit {MaxRequests}, connections {MaxConnections}, attempts {Attempts}, " +
+        $"reply {ReplyCommit}, request {RequestCommit}, hold {HoldBytes}, lazy {_isLazy}, client faults {ClientFaults}, " +
+        $"store {StoreCapacity}, defers {StoreDefers}, always {AlwaysStore}, pipelined {MaxPipelined}/{MaxPipelinedBytes}, {Distribute}, idle {MaxIdle}";
 }

@@ -5,7 +5,7 @@ namespace Cmi.Tests.Engine.Soak;
 /// <summary>One run: a gateway, its clients and its servers, driven step by step until all is said.</summary>
 internal sealed class SoakRun : IAsyncDisposable
 {
-    private const int Steps = 120, CalmSteps = 400;
+    private const int Steps = 120, CalmSteps = 100;
 
     private readonly SoakPlan _plan;
     private readonly ScriptedStore _store = new();
@@ -35,7 +35,7 @@ internal sealed class SoakRun : IAsyncDisposable
         {
             if (_clients.Count < _plan.Clients && _plan.Random.Next(3) == 0) _clients.Add(new(_plan, _gateway.Connect(), Create));
             if (_plan.StoreDefers) _store.Defers = _plan.Random.Next(3) != 0;
-            foreach (var client in _clients) client.Step(isLast: false);
+            foreach (var client in _clients) client.Step();
             foreach (var server in _servers) server.Step();
             if (_plan.Random.Next(2) == 0) _store.AnswerDeferred();
             if (_plan.Random.Next(4) == 0) _gateway.Advance(_plan.Random.NextDouble() / 4);
@@ -44,16 +44,17 @@ internal sealed class SoakRun : IAsyncDisposable
         Finish();
     }
 
-    public override string ToString() => $"clients:\n  {string.Join("\n  ", _clients)}\nservers:\n  {string.Join("\n  ", _servers)}";
+    public override string ToString() => $"clients:\n  {string.Join("\n  ", _clients)}\nservers:\n  {string.Join("\n  ", _servers)}\nlog:\n  {_gateway.Log}";
 
     private void Finish()
     {
         _plan.CalmDown();
         _store.Defers = false;
+        foreach (var client in _clients) client.CalmDown();
         for (var step = 0; step < CalmSteps; step++)
         {
             _store.AnswerDeferred();
-            foreach (var client in _clients) client.Step(isLast: true);
+            foreach (var client in _clients) client.Step();
             foreach (var server in _servers) server.Step();
             // Time passes only when nothing else can happen any more, and then for every wait that ends by time.
             if (step < CalmSteps - 40) _gateway.Run();

@@ -31,7 +31,8 @@ internal sealed class SoakServerConnection
     private readonly WireBuffer _input = new();
     private readonly Queue<Action> _script = new();
     private SoakRequest? _request;
-    private bool _answering, _isSpent, _gone;
+    private SoakRequest? _begun;                                    // has not arrived whole; answered early, it still has to be read to its end
+    private bool _isAnswered, _gone;
 
     public SoakServerConnection(SoakServer server, SoakPlan plan, IReadOnlyDictionary<int, SoakRequest> requests, InMemoryPeer peer)
     {
@@ -52,23 +53,29 @@ internal sealed class SoakServerConnection
         if (!_gone && _peer.Ended && _request is null) Leave(abort: false);
     }
 
-    public override string ToString() => $"request {_request?.Id} answering {_answering} spent {_isSpent} gone {_gone} script {_script.Count} input {_input.Count} unsent {_peer.Unsent} reset {_peer.Reset} ended {_peer.Ended}";
+    public override string ToString() =>
+        $"request {_request?.Id} answered {_isAnswered} begun {_begun?.Id} gone {_gone} script {_script.Count} input {_input.Count} unsent {_peer.Unsent} reset {_peer.Reset} ended {_peer.Ended}";
 
     private void Read()
     {
         if (_gone) return;
         _input.Feed(_peer.Receive(_plan.Piece()));
-        if (_request is null && !_isSpent && _input.Head is { } head) Begin(head);
-        if (_request is not { } request || _answering) return;
-        if (_input.TakeRequest() is { } whole)
+        for (; ; )
         {
-            Assert.That(whole.Content, Is.EqualTo(request.Content), $"request {request.Id} came with other content");
-            Answer(request);
-        }
-        else if (_plan.AnswersEarly())
-        {
-            _isSpent = true;                                        // the rest of the content may come, or not: nothing else may come on this connection
-            Answer(request);
+            if (_begun is null)
+            {
+                if (_request is not null || _input.Head is not { } head) return;
+                Begin(head);
+            }
+            if (_input.TakeRequest() is { } whole)
+            {
+                Assert.That(whole.Content, Is.EqualTo(_begun!.Content), $"request {_begun.Id} came with other content");
+                if (!_isAnswered) Answer(_begun);
+                _begun = null;
+                continue;
+            }
+            if (!_isAnswered && _plan.AnswersEarly()) Answer(_begun!);
+            return;
         }
     }
 
@@ -77,7 +84,7 @@ internal sealed class SoakServerConnection
         var parts = head[..head.IndexOf("\r\n", StringComparison.Ordinal)].Split(' ');
         var request = _requests[int.Parse(parts[1].AsSpan(1))];
         Assert.That(parts[0], Is.EqualTo(request.Method));
-        _request = request;
+        (_request, _begun, _isAnswered) = (request, request, false);
         request.Seen++;
         Assert.That(request.IsIdempotent || request.Seen == 1, $"request {request.Id} ({request.Method}) was sent {request.Seen} times");
         Assert.That(request.Seen, Is.LessThanOrEqualTo(_plan.Attempts + 1), $"request {request.Id} was tried without end");
@@ -86,7 +93,7 @@ internal sealed class SoakServerConnection
 
     private void Answer(SoakRequest request)
     {
-        _answering = true;
+        _isAnswered = true;
         var fault = _plan.NextFault();
         if (fault is SoakFault.Silence) return;
         if (fault is SoakFault.CloseAtOnce or SoakFault.ResetAtOnce)
@@ -108,13 +115,8 @@ internal sealed class SoakServerConnection
             _script.Enqueue(() => Leave(fault == SoakFault.ResetMidway));
             return;
         }
-        Say(bytes, () =>
-        {
-            _request = null;
-            _answering = false;
-        });
+        Say(bytes, () => _request = null, surplus: fault is SoakFault.SurplusAfter && !closes);
         if (closes || fault is SoakFault.StaleAfter) _script.Enqueue(() => Leave(abort: false));
-        if (fault is SoakFault.SurplusAfter) Say("HTTP/1.1 200 OK\r\nX-Attempt: 0.0.4\r\nContent-Length: 4\r\n\r\nevil"u8.ToArray());
     }
 
     private (byte[] Bytes, bool Closes) Compose(SoakRequest request, bool cut)
@@ -144,7 +146,7 @@ internal sealed class SoakServerConnection
         return ([.. bytes.Take(_plan.Random.Next(0, whole))], false);
     }
 
-    private void Say(byte[] bytes, Action? done = null)
+    private void Say(byte[] bytes, Action? done = null, bool surplus = false)
     {
         for (var at = 0; at < bytes.Length;)
         {
@@ -154,7 +156,9 @@ internal sealed class SoakServerConnection
             _script.Enqueue(() =>
             {
                 if (!_peer.Reset) _peer.Send(piece.Span);
-                if (isLast) done?.Invoke();
+                if (!isLast || done is null) return;
+                done();
+                if (surplus && !_peer.Reset) _peer.Send("HTTP/1.1 200 OK\r\nX-Attempt: 0.0.4\r\nContent-Length: 4\r\n\r\nevil");
             });
         }
     }

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 
-namespace Cmi.Sockets.Managed;
+namespace Cmi.Sockets;
 
 /// <summary>
 /// The addresses of the servers' names, looked up again when they are older than allowed. If that fails, the old ones stay in use: a name server that is

@@ -1,6 +1,6 @@
 using System.Net.Sockets;
 
-namespace Cmi.Sockets.Managed;
+namespace Cmi.Sockets;
 
 /// <summary>The file of a Unix domain socket, which outlives a process that ended badly.</summary>
 internal static class UnixSocketFile

@@ -1,0 +1,177 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+
+namespace Cmi.Sockets.Linux;
+
+/// <summary>
+/// A connection over a non-blocking descriptor that its loop's epoll instance knows from beginning to end.
+/// <list type="bullet">
+/// <item>Receiving: an edge → <i>receivable</i> → a read was short, or would block → not receivable. A short read has emptied the kernel's buffer, so what
+/// comes later makes a new edge and needs no call now. Once the peer's end or an error was told, reads go on until they give it: that makes no new edge.</item>
+/// <item>Sending: <i>sendable</i> → the kernel took less than all, or nothing → not sendable → an edge when there is room → sendable. Nothing is held here.</item>
+/// <item>Life: <i>connecting</i> (of a dialled one) → <i>open</i> → Close or Abort → the descriptor is closed; the kernel sends what it has taken.</item>
+/// </list>
+/// Closing while received bytes are unread makes the kernel send a reset instead of a clean end: whoever closes politely reads first.
+/// <para>Threading: the loop.</para>
+/// </summary>
+internal sealed partial class EpollConnection : EpollTarget, IConnection
+{
+    private readonly EpollLoop _loop;
+    private readonly PeerAddress _peer;
+    private readonly bool _isTcp;                                  // and so has a peer address
+    private IConnectionOwner? _owner;
+    private TaskCompletionSource? _connecting;
+    private Readiness _ready = Readiness.Sendable;
+    private bool _toTell;                                          // the owner's call is in the mailbox
+    private bool _ended;                                           // the peer's end was received
+    private bool _endSending;
+
+    // Takes over a descriptor.
+    private EpollConnection(EpollLoop loop, int descriptor, PeerAddress? peer)
+    {
+        (_loop, Descriptor, _isTcp, _peer) = (loop, descriptor, peer is not null, peer.GetValueOrDefault());
+        Id = SocketConnectionManager.NextConnectionId();
+        loop.Manager.Opened();
+    }
+
+    public long Id { get; }
+
+    public PeerAddress? Peer => _isTcp ? _peer : null;
+
+    public ILoop Loop => _loop;
+
+    public Readiness Ready => _ready;
+
+    private bool IsClosed => Descriptor < 0;
+
+    public void SetOwner(IConnectionOwner owner)
+    {
+        ArgumentNullException.ThrowIfNull(owner);
+        Debug.Assert(_loop.IsCurrent);
+        if (IsClosed) return;
+        _owner = owner;
+        if (_ready == Readiness.None || _toTell) return;
+        _toTell = true;
+        _loop.Post(static connection => ((EpollConnection)connection!).Tell(), this);
+    }
+
+    public IoStatus TryReceive(Span<byte> into, out int received)
+    {
+        if (into.IsEmpty) throw new ArgumentException("There must be room for at least one byte.", nameof(into));
+        Debug.Assert(_loop.IsCurrent);
+        received = 0;
+        if (IsClosed) return IoStatus.Failed;
+        if (_ended) return IoStatus.End;
+        // The edge is still to come: a call would find nothing nearly always.
+        if ((_ready & (Readiness.Receivable | Readiness.Failed)) == Readiness.None) return IoStatus.WouldBlock;
+        var count = Libc.Receive(Descriptor, into);
+        if (count > 0)
+        {
+            received = count;
+            if (count < into.Length && (_ready & (Readiness.PeerEnded | Readiness.Failed)) == Readiness.None) _ready &= ~Readiness.Receivable;
+            return IoStatus.Done;
+        }
+        if ((_ready & Readiness.Failed) != Readiness.None) return IoStatus.Failed;      // what had arrived before was given out: a reply may precede a reset
+        if (count == 0)
+        {
+            _ended = true;
+            _ready = (_ready | Readiness.PeerEnded) & ~Readiness.Receivable;
+            return IoStatus.End;
+        }
+        if (count != -Errno.Again) return Fail();
+        _ready &= ~Readiness.Receivable;
+        return IoStatus.WouldBlock;
+    }
+
+    public IoStatus TrySend(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent)
+    {
+        if (head.IsEmpty && content.IsEmpty) throw new ArgumentException("There must be at least one byte to send.", nameof(content));
+        Debug.Assert(_loop.IsCurrent);
+        sent = 0;
+        if (IsClosed || (_ready & Readiness.Failed) != Readiness.None) return IoStatus.Failed;
+        if (_endSending) throw new InvalidOperationException("Sending was ended on this side.");
+        if ((_ready & Readiness.Sendable) == Readiness.None) return IoStatus.WouldBlock;
+        var count = content.IsEmpty ? Libc.Send(Descriptor, head) : head.IsEmpty ? Libc.Send(Descriptor, content) : Libc.Send(Descriptor, head, content);
+        if (count > 0)
+        {
+            sent = count;
+            // A short write has filled the kernel's buffer, which promises an edge as much as being refused would: no call that is.
+            if (count < (long)head.Length + content.Length) _ready &= ~Readiness.Sendable;
+            return IoStatus.Done;
+        }
+        if (count != -Errno.Again) return Fail();
+        _ready &= ~Readiness.Sendable;
+        return IoStatus.WouldBlock;
+    }
+
+    public void EndSending()
+    {
+        Debug.Assert(_loop.IsCurrent);
+        if (IsClosed || _endSending) return;
+        _endSending = true;
+        _ = Libc.ShutdownSending(Descriptor);                      // fails only where the peer was faster: there is nothing left to end
+    }
+
+    public void Close()
+    {
+        Debug.Assert(_loop.IsCurrent);
+        if (IsClosed) return;
+        // The kernel's buffer was full: a peer that takes nothing must not keep it there for as long as the kernel likes.
+        if (_isTcp && (_ready & (Readiness.Sendable | Readiness.Failed)) == Readiness.None)
+            _ = Libc.SetUserTimeout(Descriptor, (int)_loop.Manager.CloseMilliseconds);
+        Finish();
+    }
+
+    public void Abort(string reason)
+    {
+        Debug.Assert(_loop.IsCurrent);
+        if (IsClosed) return;
+        if (_isTcp) _ = Libc.SetResetOnClose(Descriptor);          // a Unix domain socket knows none: its peer sees an end, or an error if bytes were unread
+        Finish();
+        _loop.Manager.Logger.Aborted(Id, reason);
+    }
+
+    /// <summary>Takes note of an edge and tells the owner.</summary>
+    public override void OnEvents(EpollEvents events)
+    {
+        if (_connecting is not null && !TryFinishConnecting(events)) return;
+        var flags = Readiness.None;
+        if ((events & ~EpollEvents.Sendable) != EpollEvents.None && !_ended) flags = Readiness.Receivable;     // the end and the error are received too
+        if ((events & EpollEvents.Failed) != EpollEvents.None || (_ready & Readiness.Failed) != Readiness.None)
+        {
+            flags |= Readiness.Failed;
+            _ready &= ~Readiness.Sendable;
+        }
+        else
+        {
+            if ((events & (EpollEvents.PeerEnded | EpollEvents.HungUp)) != EpollEvents.None) flags |= Readiness.PeerEnded;
+            if ((events & EpollEvents.Sendable) != EpollEvents.None && !_endSending) flags |= Readiness.Sendable;
+        }
+        var gained = flags & ~_ready;
+        _ready |= flags;
+        if (gained != Readiness.None) _owner?.OnReady(this);
+    }
+
+    private void Tell()
+    {
+        _toTell = false;
+        if (_ready != Readiness.None) _owner?.OnReady(this);
+    }
+
+    private IoStatus Fail()
+    {
+        _ready = (_ready | Readiness.Failed) & ~Readiness.Sendable;
+        return IoStatus.Failed;
+    }
+
+    private void Finish()
+    {
+        _owner = null;
+        _ready = Readiness.None;
+        _loop.Set.Forget(this);
+        var descriptor = Descriptor;
+        Descriptor = -1;
+        Libc.Close(descriptor);
+        _loop.Manager.Closed();
+    }
+}

@@ -1,0 +1,76 @@
+using System.Text;
+using Cmi.Tests.Harness;
+
+namespace Cmi.Tests.Engine;
+
+/// <summary>
+/// What a kept-alive exchange allocates in the steady state. The transport is a stub that allocates nothing, so what is measured is the engine with the
+/// hand-cranked loop under it.
+/// </summary>
+[NonParallelizable]
+public sealed class AllocationTests
+{
+    private const int Exchanges = 1000;
+    private const int AllowedBytes = 0;
+
+    [Test]
+    public async Task KeepAliveGet_AllocatesNothing()
+    {
+        var connections = new StubConnections(Bytes(Http.Get("/a?b", "User-Agent: test\r\nAccept: */*\r\n")), Bytes(Http.Ok(new('x', 1000), "Server: test\r\n")));
+        var engine = await StartAsync(connections);
+        var client = connections.Connect();
+        for (var i = 0; i < 200; i++) client.Say();                 // warm-up: pools are filled, code is compiled
+        var sent = client.Sent;
+
+        var bytes = Measure(client);
+
+        Assert.That(client.Sent - sent, Is.EqualTo(Exchanges * (sent / 200)), "all were answered");
+        Assert.That(connections.Dialled, Is.EqualTo(1));
+        Assert.That(engine.GetStatistics().RepliesDirect, Is.EqualTo(Exchanges + 200));
+        TestContext.Out.WriteLine($"{bytes / (double)Exchanges:f1} bytes an exchange");
+        Assert.That(bytes, Is.LessThanOrEqualTo(AllowedBytes));
+        await StopAsync(engine, connections);
+    }
+
+    [Test]
+    public async Task QueueThatAllocates_IsSeenByTheSameMeasurement()
+    {
+        var connections = new StubConnections(Bytes(Http.Get("/")), Bytes(Http.Ok("x")));
+        ScriptedQueue queue = null!;
+        var engine = await StartAsync(connections, group => queue = new(group));
+        object? kept = null;
+        queue.OnTry = () => kept = new byte[100];
+        queue.OnAcquire = () => throw new InvalidOperationException("refused");
+        var client = connections.Connect();
+        client.Say();
+        Assert.That(Measure(client), Is.GreaterThan(Exchanges * 100));
+        Assert.That(kept, Is.Not.Null);
+        await StopAsync(engine, connections);
+    }
+
+    private static long Measure(StubConnection client)
+    {
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < Exchanges; i++) client.Say();
+        return GC.GetAllocatedBytesForCurrentThread() - before;
+    }
+
+    private static async Task<CmiEngine> StartAsync(StubConnections connections, Func<ServerGroup, IJobQueue>? queue = null)
+    {
+        var options = new CmiOptions();
+        options.Listen("http://127.0.0.1:80");
+        options.AddServer("http://10.0.0.1");
+        var engine = new CmiEngine(options, connections, new ScriptedStore(), queue);
+        await engine.StartAsync();
+        return engine;
+    }
+
+    private static async Task StopAsync(CmiEngine engine, StubConnections connections)
+    {
+        Task stopped = null!;
+        connections.Loop.Run(() => stopped = engine.DisposeAsync().AsTask());
+        await stopped;
+    }
+
+    private static byte[] Bytes(string text) => Encoding.Latin1.GetBytes(text);
+}

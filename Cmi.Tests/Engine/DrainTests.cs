@@ -1,0 +1,91 @@
+using Cmi.Tests.Harness;
+
+namespace Cmi.Tests.Engine;
+
+public sealed class DrainTests
+{
+    [Test]
+    public async Task IdleClients_AreClosedAtOnce()
+    {
+        await using var gateway = new TestGateway(servers: 1);
+        gateway.AnswerAll(_ => Http.Ok());
+        var (fresh, kept) = (gateway.Connect(), gateway.Connect());
+        kept.Send(Http.Get("/"));
+        kept.ReceiveReply();
+        var stopped = Stop(gateway);
+        Assert.That((fresh.Ended, kept.Ended, gateway.At(1).Ended), Is.EqualTo((true, true, true)));
+        fresh.Close();
+        kept.Close();
+        gateway.Run();
+        Assert.That(stopped.IsCompletedSuccessfully);
+    }
+
+    [Test]
+    public async Task RequestWhoseHeadHasArrived_IsFinishedAndSaysClose()
+    {
+        await using var gateway = new TestGateway(servers: 1);
+        var client = gateway.Connect();
+        client.Send(Http.Request("POST", "/", "Content-Length: 10\r\n") + "12345");
+        gateway.Run();
+        var stopped = Stop(gateway);
+        client.Send("67890");
+        gateway.Run();
+        gateway.At(1).ReceiveText();
+        gateway.At(1).Send(Http.Ok("yes"));
+        var reply = client.ReceiveReply();
+        Assert.That((reply.Text, reply.Field("Connection"), client.Ended), Is.EqualTo(("yes", "close", true)));
+        client.Close();
+        gateway.Run();
+        Assert.That(stopped.IsCompletedSuccessfully);
+        Assert.That(gateway.At(1).Ended, "its connection is not kept");
+    }
+
+    [Test]
+    public async Task StackedRequests_AllFinish()
+    {
+        await using var gateway = new TestGateway(servers: 1);
+        var client = gateway.Connect();
+        client.Send(Http.Get("/1") + Http.Get("/2"));
+        gateway.Run();
+        _ = Stop(gateway);
+        gateway.At(1, connection: 2).Send(Http.Ok("2"));
+        gateway.At(1).Send(Http.Ok("1"));
+        var replies = Http.Replies(client.ReceiveAll());
+        Assert.That(replies.Select(reply => (reply.Text, reply.Field("Connection"))), Is.EqualTo(((string, string?)[])[("1", null), ("2", "close")]));
+    }
+
+    [Test]
+    public async Task NewClients_AreRefused()
+    {
+        await using var gateway = new TestGateway(servers: 1);
+        var endpoint = gateway.Engine.Endpoints[0];
+        var client = gateway.Connect();
+        client.Send(Http.Get("/"));
+        gateway.Run();
+        _ = Stop(gateway);
+        Assert.That(() => gateway.Transport.Connect(endpoint), Throws.InstanceOf<IOException>());
+    }
+
+    [Test]
+    public async Task ThoseThatDoNotFinish_AreCutAfterTheTime()
+    {
+        await using var gateway = new TestGateway(options => options.Timeouts.Drain = TimeSpan.FromSeconds(5), servers: 1, transport: new() { LoopCount = 2 });
+        var (one, other) = (gateway.Connect(), gateway.Connect());
+        one.Send(Http.Get("/"));
+        other.Send(Http.Get("/"));
+        gateway.Run();
+        var stopped = Stop(gateway);
+        gateway.Advance(4.999);
+        Assert.That((one.Reset, other.Reset, stopped.IsCompleted), Is.EqualTo((false, false, false)));
+        gateway.Advance(0.001);
+        Assert.That((one.Reset, other.Reset, stopped.IsCompletedSuccessfully), Is.EqualTo((true, true, true)));
+        Assert.That(gateway.Server(1).Connections, Has.All.Property(nameof(Cmi.Testing.InMemoryPeer.Reset)).True);
+    }
+
+    private static Task Stop(TestGateway gateway)
+    {
+        Task stopped = null!;
+        gateway.Transport.Crank.All[0].Run(() => stopped = gateway.Engine.StopAsync());
+        return stopped;
+    }
+}

@@ -1,0 +1,143 @@
+using Cmi.Tests.Harness;
+
+namespace Cmi.Tests.Engine;
+
+/// <summary>What goes through the buffer store, and what happens when it fails or takes its time.</summary>
+public sealed class StoreTests
+{
+    private const int Large = 100_000;
+
+    [TestCase(false, 100, 0)]
+    [TestCase(true, 100, 1)]
+    [TestCase(true, 0, 0)]
+    [TestCase(false, Large, 1)]
+    public async Task RepliesThatAreWholeInMemory_NeedNoStoreUnlessAlways(bool always, int bytes, int made)
+    {
+        await using var gateway = new TestGateway(options => options.Buffers.Always = always, servers: 1);
+        gateway.AnswerAll(_ => Http.Ok(new('x', bytes)));
+        var client = gateway.Connect();
+        client.Send(Http.Get("/"));
+        Assert.That(client.ReceiveReply().Content, Has.Length.EqualTo(bytes));
+        Assert.That(gateway.Store.Made, Is.EqualTo(made));
+    }
+
+    [Test]
+    public async Task WritesFailBeforeCommit_TriedAgainThenRefused()
+    {
+        await using var gateway = new TestGateway(servers: 3);
+        gateway.Store.FailsWrites = true;
+        gateway.AnswerAll(_ => Http.Ok(new('x', Large)));
+        var client = gateway.Connect();
+        client.Send(Http.Get("/"));
+        Assert.That(client.ReceiveReply().Status, Is.EqualTo(503));
+        Assert.That(client.IsOpen());
+    }
+
+    [Test]
+    public async Task WritesOfARequestFail_RefusedBeforeAServerHearsOfIt()
+    {
+        await using var gateway = new TestGateway(servers: 1);
+        gateway.Store.FailsWrites = true;
+        var client = gateway.Connect();
+        client.Send(Http.Send("POST", "/", "content"));
+        Assert.That(client.ReceiveReply().Status, Is.EqualTo(503));
+        Assert.That(gateway.Server(1).Connections, Is.Empty);
+    }
+
+    [Test]
+    public async Task WritesFailAfterCommit_TheReplyIsCut()
+    {
+        await using var gateway = new TestGateway(options => options.Reply.Commit = CommitMode.Stream, servers: 1);
+        var client = gateway.Connect();
+        client.Send(Http.Get("/"));
+        gateway.Run();
+        gateway.At(1).Send(Http.OkHead("Content-Length: 10\r\n") + "12345");
+        gateway.Run();
+        gateway.Store.FailsWrites = true;
+        gateway.At(1).Send("67890");
+        Assert.That(client.ReceiveAll(), Does.EndWith("\r\n\r\n12345"));
+        Assert.That(client.IsOpen(), Is.False);
+    }
+
+    [Test]
+    public async Task ReadsOfAReplyFail_ItIsCut()
+    {
+        await using var gateway = new TestGateway(servers: 1);
+        gateway.Store.FailsReads = true;
+        gateway.AnswerAll(_ => Http.Ok(new('x', Large)));
+        var client = gateway.Connect();
+        client.Send(Http.Get("/"));
+        var text = client.ReceiveAll();
+        Assert.That(text, Does.Not.Contain("xx"));
+        Assert.That(client.IsOpen(), Is.False);
+    }
+
+    [TestCase("PUT")]
+    [TestCase("POST")]
+    public async Task ReadsOfARequestFail_RefusedAndNoServerTakesItForWhole(string method)
+    {
+        await using var gateway = new TestGateway(servers: 3);
+        gateway.Store.FailsReads = true;
+        var client = gateway.Connect();
+        client.Send(Http.Send(method, "/", new('x', Large)));
+        Assert.That(client.ReceiveReply().Status, Is.EqualTo(503));
+        Assert.That(Enumerable.Range(1, 3).SelectMany(server => gateway.Server(server).Connections), Has.All.Property(nameof(Cmi.Testing.InMemoryPeer.Reset)).True);
+        Assert.That(client.IsOpen());
+    }
+
+    [Test]
+    public async Task EveryAnswerComesLater_ContentIsTheSame()
+    {
+        await using var gateway = new TestGateway(options => options.Buffers.Always = true, servers: 1);
+        gateway.Store.Defers = true;
+        var content = string.Concat(Enumerable.Range(0, 20_000).Select(i => (char)('a' + (i % 26))));
+        var client = gateway.Connect();
+        client.Send(Http.Send("PUT", "/", content));
+        Answer(gateway);
+        Assert.That(gateway.At(1).ReceiveAll(), Does.EndWith("\r\n\r\n" + content));
+        gateway.At(1).Send(Http.Ok(content));
+        Answer(gateway);
+        Assert.That(client.ReceiveReply().Text, Is.EqualTo(content));
+    }
+
+    [Test]
+    public async Task StoreAnswersWhenTheClientHasLeft_NothingIsLeft()
+    {
+        await using var gateway = new TestGateway(servers: 1);
+        gateway.Store.Defers = true;
+        var client = gateway.Connect();
+        client.Send(Http.Send("PUT", "/", new('x', Large)));
+        gateway.Run();
+        Assert.That(gateway.Store.Deferred, Is.GreaterThan(0));
+        client.Abort();
+        gateway.Run();
+        Assert.That(gateway.Store.Live, Is.Zero);
+        gateway.Store.AnswerDeferred();
+        gateway.Run();
+    }
+
+    [Test]
+    public async Task StoreTakesItsTime_TheServerIsNotBlamed()
+    {
+        await using var gateway = new TestGateway(options => options.Timeouts.ServerContent = TimeSpan.FromSeconds(1), servers: 1);
+        var client = gateway.Connect();
+        client.Send(Http.Get("/"));
+        gateway.Run();
+        gateway.Store.Defers = true;
+        gateway.At(1).Send(Http.Ok(new('x', Large)));
+        gateway.Advance(5);
+        gateway.Store.Defers = false;
+        gateway.Store.AnswerDeferred();
+        Assert.That(client.ReceiveReply().Status, Is.EqualTo(200));
+    }
+
+    private static void Answer(TestGateway gateway)
+    {
+        gateway.Run();
+        while (gateway.Store.Deferred > 0)
+        {
+            gateway.Store.AnswerDeferred();
+            gateway.Run();
+        }
+    }
+}
