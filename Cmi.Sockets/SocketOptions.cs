@@ -30,8 +30,8 @@ public sealed class SocketOptions
     public int LoopCount { get; set; } = Math.Min(Environment.ProcessorCount, 1024);
 
     /// <summary>
-    /// How many clients may wait in the system to be accepted, for each place that is listened at. The system may lower it (on Linux:
-    /// net.core.somaxconn).
+    /// How many clients may wait in the system to be accepted, for each address that is listened at; with <see cref="SocketTransport.Epoll"/> and TCP for each
+    /// loop, since each has a socket of its own there. The system may lower it (on Linux: net.core.somaxconn).
     /// </summary>
     /// <value>4096 by default, which is the limit of a Linux system that was not tuned; 1 to 65,535.</value>
     public int Backlog { get; set; } = 4096;
@@ -73,9 +73,9 @@ internal sealed class SocketOptionsValidator : IValidateOptions<SocketOptions>
     {
         var faults = new List<string>();
         if (!Enum.IsDefined(options.Transport))
-            faults.Add($"Cmi:Sockets:Transport is {options.Transport}; it must be Auto, Managed or Epoll.");
+            faults.Add($"SocketOptions.Transport is {options.Transport}; it must be Auto, Managed or Epoll.");
         else if (options.Transport == SocketTransport.Epoll && !EpollLoop.IsSupported)
-            faults.Add("Cmi:Sockets:Transport is Epoll; this system has none, it must be Auto or Managed.");
+            faults.Add("SocketOptions.Transport is Epoll; this system has none, it must be Auto or Managed.");
         if (options.LoopCount is < 1 or > 1024)
             faults.Add($"SocketOptions.LoopCount is {options.LoopCount}; it must be 1 to 1024.");
         if (options.Backlog is < 1 or > 65_535)

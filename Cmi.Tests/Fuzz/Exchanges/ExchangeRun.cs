@@ -88,7 +88,7 @@ internal sealed class ExchangeRun : IAsyncDisposable
             var client = toSend[_random.Next(toSend.Count)];
             if (!client.Send(_random.Next(1, most + 1))) toSend.Remove(client);
             if (_random.Next(3) != 0) _gateway.Run();
-            else _gateway.Advance(_random.NextDouble() / 10);
+            else _gateway.Advance(_random.NextDouble() / 2000);           // far from any timeout, however small the pieces
         }
         _gateway.Advance(LongerThanAnyTimeout);
         foreach (var client in _clients) client.Judge(_marks, IsCalm);
