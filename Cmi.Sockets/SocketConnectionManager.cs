@@ -63,7 +63,10 @@ public sealed class SocketConnectionManager : IConnectionManager
     /// <summary>How the loops hear of events: what <see cref="SocketOptions.Transport"/> says, or what was chosen where that is <see cref="SocketTransport.Auto"/>.</summary>
     public SocketTransport Transport { get; }
 
-    /// <summary>The connections whose sockets are open, those included that were closed and still send what they had taken; for leak checks.</summary>
+    /// <summary>
+    /// The connections whose sockets are open; for leak checks. With <see cref="SocketTransport.Managed"/> they include those that were closed and still send
+    /// what they had taken; with <see cref="SocketTransport.Epoll"/> the kernel does that without a socket of the process.
+    /// </summary>
     public int OpenConnections => Volatile.Read(ref _open);
 
     internal SocketOptions Options { get; }

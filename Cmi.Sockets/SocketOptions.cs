@@ -30,8 +30,8 @@ public sealed class SocketOptions
     public int LoopCount { get; set; } = Math.Min(Environment.ProcessorCount, 1024);
 
     /// <summary>
-    /// How many clients may wait in the system to be accepted, for each place that is listened at. The system may lower it (on Linux:
-    /// net.core.somaxconn).
+    /// How many clients may wait in the system to be accepted, for each address that is listened at; with <see cref="SocketTransport.Epoll"/> and TCP for each
+    /// loop, since each has a socket of its own there. The system may lower it (on Linux: net.core.somaxconn).
     /// </summary>
     /// <value>4096 by default, which is the limit of a Linux system that was not tuned; 1 to 65,535.</value>
     public int Backlog { get; set; } = 4096;

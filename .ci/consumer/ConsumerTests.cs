@@ -14,6 +14,8 @@ namespace Consumer;
 public sealed class OwnStoreTests : BufferStoreContract
 {
     protected override IBufferStore CreateStore() => new ListBufferStore(maxTotalBytes: 128 << 20);
+
+    protected override IBufferStore CreateFullStore() => new ListBufferStore(maxTotalBytes: 0);
 }
 
 public sealed class OwnQueueTests : JobQueueContract

@@ -117,13 +117,20 @@ internal sealed class EpollAcceptor : EpollTarget
     {
         var loop = _listener.IsShared ? (EpollLoop)_listener.Manager.NextLoop() : _loop;
         if (loop == _loop) return Start(loop, descriptor, peer);
+        HandOver(loop, descriptor, peer);
+        return 0;
+    }
+
+    // Apart, so that the closure is made only here.
+    private void HandOver(EpollLoop loop, int descriptor, PeerAddress? peer)
+    {
         Interlocked.Increment(ref _listener.OnTheWay);
         loop.Post(_ =>
         {
             Interlocked.Decrement(ref _listener.OnTheWay);
-            Start(loop, descriptor, peer);
+            var result = Start(loop, descriptor, peer);
+            if (result < 0) loop.Escaped(new IOException($"{_listener.Address}: a client was let go: {new Win32Exception(-result).Message}"));
         }, null);
-        return 0;
     }
 
     private int Start(EpollLoop loop, int descriptor, PeerAddress? peer)

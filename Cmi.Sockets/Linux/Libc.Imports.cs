@@ -1,5 +1,9 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+
+// Nothing in this assembly is marshalled, so the calls are made in place, without a stub between.
+[assembly: DisableRuntimeMarshalling]
 
 namespace Cmi.Sockets.Linux;
 
