@@ -32,6 +32,7 @@ internal sealed class ExchangeRun : IAsyncDisposable
             RandomFragments = _random.Next(2) == 0,
             OneFragmentPerTurn = _random.Next(3) == 0,
         };
+        IsTornByTime = transport.OneFragmentPerTurn;
         _gateway = new(Configure, _random.Next(1, 4), transport);
         for (var server = 1; server <= _gateway.Engine.Group.Servers.Count; server++)
             _gateway.Server(server).Accepted = peer => _ = new FuzzServer(this, peer);
@@ -39,6 +40,12 @@ internal sealed class ExchangeRun : IAsyncDisposable
 
     /// <summary>Whether a server answers a request whose content has not arrived.</summary>
     public bool AnswersEarly => !IsCalm && _random.Next(6) == 0;
+
+    /// <summary>Whether what was sent at once may arrive bit by bit.</summary>
+    public bool IsTornByTime { get; }
+
+    /// <summary>Whether a server sent bytes behind a reply that came too late to be told from the next: then it alone decides what its clients get.</summary>
+    public bool MayMistakeReplies { get; set; }
 
     /// <summary>Whether servers keep to the rules and no client leaves: then what is right must be served, once.</summary>
     public bool IsCalm => Array.TrueForAll(_case.Clients, c => c.End == PeerEnd.Stays) && Array.TrueForAll(_case.Replies, IsRight);
@@ -91,7 +98,7 @@ internal sealed class ExchangeRun : IAsyncDisposable
             else _gateway.Advance(_random.NextDouble() / 2000);           // far from any timeout, however small the pieces
         }
         _gateway.Advance(LongerThanAnyTimeout);
-        foreach (var client in _clients) client.Judge(_marks, IsCalm);
+        foreach (var client in _clients) client.Judge(MayMistakeReplies ? [] : _marks, IsCalm);
         FuzzInput.Require(Array.TrueForAll(ErrorIds, id => _gateway.Log.Count(id) == 0), $"the engine logged an error: {string.Join('\n', _gateway.Log.EngineFaults)}");
     }
 

@@ -48,21 +48,23 @@ internal sealed class FuzzServer
         var reply = _run.NextReply();
         _isTunnel |= reply.Text.Contains(" 101", StringComparison.Ordinal) && request.All("upgrade").Any();
         if (_peer.Reset) return;
-        // Content of a reply to HEAD that comes late enough cannot be told from the next reply: who keeps to the rules sends none.
-        var text = request.Method == "HEAD" && _run.IsCalm ? reply.Text[..EndOfHeads(reply.Text)] : reply.Text;
+        // Bytes behind a reply that come late enough cannot be told from the next reply: who keeps to the rules sends none, as behind a reply to HEAD.
+        var text = request.Method == "HEAD" && _run.IsCalm ? reply.Text[..EndOfReply(reply.Text, "HEAD")] : reply.Text;
         _peer.Send(text.Replace(MessageGrammar.Mark, AskedRequests.MarkOf(request), StringComparison.Ordinal));
+        if (EndOfReply(text, request.Method) < text.Length && (_peer.Unsent > 0 || _run.IsTornByTime)) _run.MayMistakeReplies = true;
         if (reply.End == PeerEnd.Closes) _peer.Close();
         else if (reply.End == PeerEnd.Aborts) _peer.Abort();
     }
 
-    /// <summary>Where the head of the final reply ends, behind those of interim ones.</summary>
-    private static int EndOfHeads(string text)
+    /// <summary>Where the final reply ends, behind interim ones; the end of the text if it is not whole.</summary>
+    private static int EndOfReply(string text, string method)
     {
         for (var at = 0; ;)
         {
-            var head = ReferenceParser.Reply(text, "HEAD", ended: true, at, Tolerance.Tolerant);
-            at += head.Length;
-            if (head.Status >= 200) return at;
+            var reply = ReferenceParser.Reply(text, method, ended: true, at, Tolerance.Tolerant);
+            if (reply.Verdict != Verdict.Whole) return text.Length;
+            at += reply.Length;
+            if (reply.Status >= 200) return at;
         }
     }
 }
