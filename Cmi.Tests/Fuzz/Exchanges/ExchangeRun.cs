@@ -41,7 +41,7 @@ internal sealed class ExchangeRun : IAsyncDisposable
     public bool AnswersEarly => !IsCalm && _random.Next(6) == 0;
 
     /// <summary>Whether servers keep to the rules and no client leaves: then what is right must be served, once.</summary>
-    private bool IsCalm => Array.TrueForAll(_case.Clients, c => c.End == PeerEnd.Stays) && Array.TrueForAll(_case.Replies, IsRight);
+    public bool IsCalm => Array.TrueForAll(_case.Clients, c => c.End == PeerEnd.Stays) && Array.TrueForAll(_case.Replies, IsRight);
 
     public static async Task RunAsync(ExchangeCase given)
     {
@@ -71,7 +71,7 @@ internal sealed class ExchangeRun : IAsyncDisposable
         var count = _received[mark] = _received.GetValueOrDefault(mark) + 1;
         var asked = _clients.Sum(client => client.Asked.All.Count(a => a.Verdict == Verdict.Whole && AskedRequests.MarkOf(a) == mark));
         var isIdempotent = request.Method is "GET" or "HEAD" or "OPTIONS" or "TRACE" or "PUT" or "DELETE";
-        FuzzInput.Require(count <= asked * (isIdempotent && !IsCalm ? Attempts + 1 : 1), $"{request} came {count} times, and was asked for {asked} times");
+        FuzzInput.Require(count <= asked * (isIdempotent && !IsCalm ? Attempts + 1 : 1), $"{request} came {count} times, and was asked for {asked} times, with {_nextReply} replies in all");
     }
 
     private void Play()
@@ -122,6 +122,7 @@ internal sealed class ExchangeRun : IAsyncDisposable
         var found = ReferenceParser.Reply(reply.Text, "GET", ended);
         for (; found.Verdict == Verdict.Whole && found.Status is > 100 and < 200 or 100; found = ReferenceParser.Reply(reply.Text, "GET", ended, at)) at += found.Length;
         return reply.End != PeerEnd.Aborts && found.Verdict == Verdict.Whole && at + found.Length == reply.Text.Length && found.Status != 101 &&
-            found.All("x-answers").SequenceEqual([MessageGrammar.Mark]) && !found.Lists("connection", "x-answers");
+            found.All("x-answers").SequenceEqual([MessageGrammar.Mark]) && !found.Lists("connection", "x-answers") &&
+            reply.Text.Length < FuzzInput.SmallBytes && found.All("connection").Sum(value => value.Length) < 60;      // within all limits
     }
 }

@@ -47,7 +47,7 @@ internal sealed class FuzzClient
         var text = _output.ToString();
         if (!Left) FuzzInput.Require(_wasReset || _sawEnd, $"a connection stands for ever behind\n{text}");
         var answered = 0;
-        var saidClose = false;
+        var (saidClose, endedWithConnection) = (false, false);
         for (var at = 0; at < text.Length;)
         {
             FuzzInput.Require(!saidClose, $"bytes follow a reply that said close\n{text}");
@@ -69,12 +69,13 @@ internal sealed class FuzzClient
                 continue;
             }
             CheckAnswer(reply, request, answered, marks, isCalm);
-            saidClose = !reply.IsPersistent || reply.Framing == ReferenceFraming.UntilClose;
+            endedWithConnection = reply.Framing == ReferenceFraming.UntilClose;
+            saidClose = !reply.IsPersistent;
             answered++;
         }
         if (Left || _wasReset) return;
-        // The last one that a connection answers says so, and all before it were answered.
-        FuzzInput.Require(answered >= Asked.Served || !isCalm, $"{answered} of {Asked.Served} requests were answered\n{text}");
+        // The last one that a connection answers says so, and all before it were answered. A reply that flowed to a client without chunks ends with it.
+        FuzzInput.Require(answered >= Asked.Served || !isCalm || endedWithConnection, $"{answered} of {Asked.Served} requests were answered\n{text}");
         FuzzInput.Require(answered == Asked.All.Count || saidClose || Asked.All[answered].Verdict != Verdict.Whole, $"request {answered} got no reply and no reason\n{text}");
     }
 
@@ -94,7 +95,8 @@ internal sealed class FuzzClient
         FuzzInput.Require(found is null || found == own, $"reply {index} to {request} answers another request: {reply}");
         if (found is not null) FuzzInput.Require(request.HasHead, $"a server answered what is no request: {request}");
         if (isCalm && index < Asked.Served) FuzzInput.Require(found == own, $"request {index}, {request}, got {reply} where nothing fails\n{reply.Content}");
-        if (request.MinorVersion == 0) FuzzInput.Require(reply.Framing != ReferenceFraming.Chunked, "chunks to a client that does not know them");
+        var wrong = request.MinorVersion == 0 ? ReferenceFraming.Chunked : ReferenceFraming.UntilClose;
+        FuzzInput.Require(!request.HasStartLine || reply.Framing != wrong, $"{wrong} to a client of HTTP/1.{request.MinorVersion}");
     }
 
     private void Read()
