@@ -26,7 +26,7 @@ internal enum RoomAnswer : byte
 /// </summary>
 /// <param name="state">The loop.</param>
 /// <param name="wake">Called on the loop when something that was waited for is there.</param>
-internal sealed class MessageContent(LoopState state, Action wake)
+internal sealed partial class MessageContent(LoopState state, Action wake)
 {
     private IBuffer? _buffer;
     private ReadOnlyMemory<byte> _direct;
@@ -274,40 +274,6 @@ internal sealed class MessageContent(LoopState state, Action wake)
         _hasSlice = false;
         _slice.Dispose();
         _slice = default;
-    }
-
-    private async Task AwaitRoomAsync(ValueTask<Room> asked, int generation)
-    {
-        var room = Room.Failed;
-        try
-        {
-            room = await asked;
-        }
-        catch (Exception e)
-        {
-            if (generation == _generation) StoreFailed(e);
-        }
-        if (generation != _generation) return;
-        _askingRoom = false;
-        _room = room;
-        wake();
-    }
-
-    private async Task AwaitSliceAsync(ValueTask<BufferSlice> read, long offset, int generation)
-    {
-        try
-        {
-            var slice = await read;
-            if (generation == _generation) (_slice, _sliceAt, _hasSlice) = (slice, offset, true);
-            else slice.Dispose();
-        }
-        catch (Exception e)
-        {
-            if (generation == _generation) StoreFailed(e);
-        }
-        if (generation != _generation) return;
-        _reading = false;
-        wake();
     }
 
     private void StoreFailed(Exception? why)

@@ -5,7 +5,7 @@ using Cmi.Messages;
 
 namespace Cmi.Engine;
 
-// The bytes between us and the server.
+// The bytes to the server, and the head of its reply.
 internal sealed partial class Exchange
 {
     private const int HeadReceiveBytes = 16 * 1024;
@@ -226,121 +226,5 @@ internal sealed partial class Exchange
             input = input[consumed..];
             if (status != DecodeStatus.Content) return status == DecodeStatus.End;
         }
-    }
-
-    /// <summary>Step 8: the reply's content, at the server's full speed, as far as the store has room.</summary>
-    /// <returns>Whether there may be more to do at once.</returns>
-    private bool ReceiveContent()
-    {
-        if (!HasRoom()) return false;
-        var (connection, scratch) = (_lease.Connection, _state.Memory.Scratch);
-        if (!_received.IsEmpty)
-        {
-            var kept = _received.Length;
-            _received.Bytes.CopyTo(scratch);
-            _received.Clear(_state.Memory);
-            return TakeIn(scratch.AsSpan(0, kept));
-        }
-        if (!connection.HasInput) return false;
-        // Large content goes straight into the store. The last piece takes the way over scratch, with more asked for than is expected, which shows bytes
-        // that nobody asked for and saves a second receive.
-        var direct = _replyFraming.Kind == FramingKind.UntilClose || (_replyFraming.Kind == FramingKind.Length && _decoder.Remaining > HeadReceiveBytes);
-        var into = scratch.AsSpan(0, LoopMemory.MaxReceiveBytes);
-        if (direct)
-        {
-            into = Reply.GetMemory(HeadReceiveBytes).Span;
-            if (_replyFraming.Kind == FramingKind.Length && into.Length > _decoder.Remaining) into = into[..(int)_decoder.Remaining];
-            if (into.IsEmpty)
-            {
-                AttemptFailed(503, "the buffer store failed");
-                return false;
-            }
-        }
-        var io = connection.TryReceive(into, out var count);
-        if (io != IoStatus.Done)
-        {
-            if (direct) Reply.Advance(0);
-            if (io == IoStatus.End && _replyFraming.Kind == FramingKind.UntilClose && _state.Settings.TrustFin)
-            {
-                Reply.Complete();                                   // RFC 9112 §6.3 rule 8 and §8: the close is the end
-                ReplyIsWhole(surplus: 0);
-            }
-            else if (io == IoStatus.End)
-            {
-                AttemptFailed(502, _replyFraming.Kind == FramingKind.UntilClose ? "its reply ends with the connection, which is not trusted" : "it closed the connection before the reply was whole");
-            }
-            else if (io == IoStatus.Failed)
-            {
-                AttemptFailed(502, "the connection broke before the reply was whole");
-            }
-            return false;
-        }
-        _receivedBytes += count;
-        _phaseDeadline = _state.Loop.Now + _state.Settings.ServerContent;
-        if (!direct) return TakeIn(into[..count]);
-        Reply.Advance(count);
-        if (_replyFraming.Kind == FramingKind.Length) _decoder.Skip(count);
-        return _decoder.Remaining != 0 || TakeIn(default);
-    }
-
-    /// <summary>Takes the framing off and appends; there is room for it.</summary>
-    private bool TakeIn(ReadOnlySpan<byte> input)
-    {
-        for (; ; )
-        {
-            var status = _decoder.Decode(input, out var consumed, out var at, out var count);
-            if (count > 0 && !Reply.Append(input.Slice(at, count)))
-            {
-                AttemptFailed(503, "the buffer store failed");
-                return false;
-            }
-            KeepTrailers(input[..consumed]);
-            input = input[consumed..];
-            switch (status)
-            {
-                case DecodeStatus.NeedMore:
-                    return true;
-                case DecodeStatus.Invalid:
-                    AttemptFailed(502, _decoder.Error.Explanation);
-                    return false;
-                case DecodeStatus.End:
-                    if (_trailers is not null) Reply.SetTrailers(_trailers.Written);
-                    Reply.Complete();
-                    if (Reply.State == BufferState.Whole) ReplyIsWhole(input.Length);
-                    else AttemptFailed(503, "the buffer store failed");
-                    return false;
-            }
-        }
-    }
-
-    /// <summary>Keeps what the decoder has just read of the trailer section, if the client takes it.</summary>
-    private void KeepTrailers(ReadOnlySpan<byte> consumed)
-    {
-        if (_decoder.TrailerLength > 0 && _takesTrailers) (_trailers ??= new()).Append(consumed[^_decoder.TrailerLength..]);
-    }
-
-    /// <summary>The reply is proven whole: the server is free, and its connection too if it has earned reuse.</summary>
-    /// <param name="surplus">Bytes that came behind the reply.</param>
-    private void ReplyIsWhole(int surplus)
-    {
-        var clean = _requestSent && !_sendQueue.IsBlocked && surplus == 0 && _serverKeeps && IsQuiet(_lease.Connection);
-        if (clean) _lease.Reuse();
-        else _lease.Close();
-        _lease = default;
-        if (Reply.IsStored) _state.Counters.RepliesStored++;
-        LeaveStarved();
-        _granted = false;
-        DropServer("", GrantOutcome.Done);
-        CompleteGrant(_grant, GrantOutcome.Done);
-        _phase = Phase.Done;
-        if (IsRequestWhole) Request.Reset();
-    }
-
-    // RFC 9112 §9.2: whatever came unasked would be taken for the next reply.
-    private static bool IsQuiet(IConnection connection)
-    {
-        Span<byte> unasked = stackalloc byte[1];
-        return !connection.IsReady(Readiness.PeerEnded | Readiness.Failed)
-            && (!connection.IsReady(Readiness.Receivable) || connection.TryReceive(unasked, out _) == IoStatus.WouldBlock);
     }
 }
