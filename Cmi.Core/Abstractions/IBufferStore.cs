@@ -63,7 +63,8 @@ public interface IBuffer : IAsyncDisposable
     void Advance(int count);
 
     /// <summary>
-    /// Says whether <see cref="GetMemory"/> can give at least 65536 bytes, or as many as are left of what was expected. Completes synchronously while there is
+    /// Says whether <see cref="GetMemory"/> can give at least 65536 bytes, in any number of pieces, or as many as are left of what was expected, if they are
+    /// asked for at once, before another buffer of the loop takes memory. Completes synchronously while there is
     /// room, and when it is full; waits only while the store itself is making room.
     /// </summary>
     /// <param name="cancellationToken">Gives up waiting.</param>

@@ -117,8 +117,8 @@ public sealed class TimeoutOptions
     public TimeSpan Queue { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// The whole exchange with the servers, all attempts, from the first ask for a server (or the last of a request that flows) until the reply begins
-    /// to leave. Then 504. A reply that flows has only <see cref="ServerContent"/> above it, so that long downloads and event streams live.
+    /// The whole exchange with the servers, all attempts, from the first ask for a server (or the last of a request that flows) until the reply
+    /// begins to leave. Then 504. A reply that flows has only <see cref="ServerContent"/> above it, so that long downloads and event streams live.
     /// </summary>
     /// <value>120 s by default; above 0, at most 1 day.</value>
     public TimeSpan Exchange { get; set; } = TimeSpan.FromSeconds(120);
@@ -249,7 +249,9 @@ public sealed class RequestOptions
 /// <summary>Which stacked requests are distributed.</summary>
 public enum Distribution
 {
-    /// <summary>Runs of safe methods run side by side; any other waits for those before it, and those behind it wait for it (RFC 9112 §9.3.2).</summary>
+    /// <summary>
+    /// Runs of safe methods run side by side; any other waits for those before it, and those behind it wait for it (RFC 9112 §9.3.2).
+    /// </summary>
     Safe,
 
     /// <summary>One after the other.</summary>

@@ -61,16 +61,18 @@ internal static class PublicApi
     private static IEnumerable<string> Members(Type type)
     {
         if (typeof(Delegate).IsAssignableFrom(type)) return [];
-        if (type.IsEnum) return Enum.GetNames(type).Select(name => $"{name} = {Convert.ToInt64(Enum.Parse(type, name), CultureInfo.InvariantCulture)}");
+        if (type.IsEnum)
+            return Enum.GetNames(type).Select(name => $"{name} = {Convert.ToInt64(Enum.Parse(type, name), CultureInfo.InvariantCulture)}");
         return type.GetFields(Declared).Where(IsSeen).Select(Field)
             .Concat(Sorted(type.GetConstructors(Declared).Where(IsSeen).Select(Constructor)))
             .Concat(Sorted(type.GetProperties(Declared).Where(IsSeen).Select(Property)))
             .Concat(Sorted(type.GetEvents(Declared).Where(one => IsVisible(one.AddMethod!)).Select(Event)))
             .Concat(Sorted(type.GetMethods(Declared).Where(IsSeen).Select(Method)));
 
-        static IEnumerable<string> Sorted(IEnumerable<string> members) => members.OrderBy(NameIn, StringComparer.Ordinal).ThenBy(m => m, StringComparer.Ordinal);
+        static IEnumerable<string> Sorted(IEnumerable<string> members) =>
+            members.OrderBy(NameIn, StringComparer.Ordinal).ThenBy(member => member, StringComparer.Ordinal);
 
-        static string NameIn(string member) => member[..(member.IndexOfAny(['(', '{']) is var end and >= 0 ? end : member.Length)].TrimEnd().Split(' ')[^1];
+        static string NameIn(string member) => member.Split('(', '{')[0].TrimEnd().Split(' ')[^1];
     }
 
     private static string Field(FieldInfo field) => Access(field.IsFamily || field.IsFamilyOrAssembly)
@@ -135,13 +137,15 @@ internal static class PublicApi
     {
         if (type.IsByRef) return NameOf(type.GetElementType()!, nullability);
         if (Nullable.GetUnderlyingType(type) is { } value) return NameOf(value, null) + "?";
-        var mark = type is { IsValueType: false, IsGenericParameter: false } && nullability is ({ ReadState: NullabilityState.Nullable } or { WriteState: NullabilityState.Nullable }) ? "?" : "";
+        var mark = type is { IsValueType: false, IsGenericParameter: false }
+            && nullability is ({ ReadState: NullabilityState.Nullable } or { WriteState: NullabilityState.Nullable }) ? "?" : "";
         if (type.IsArray) return NameOf(type.GetElementType()!, nullability?.ElementType) + "[]" + mark;
         if (Keyword(type) is { } keyword) return keyword + mark;
         var name = type is { IsNested: true, IsGenericParameter: false } ? $"{NameOf(type.DeclaringType!, null)}.{Bare(type)}" : Bare(type);
         if (type.IsGenericType)
         {
-            var arguments = type.GetGenericArguments().Select((argument, i) => NameOf(argument, nullability?.GenericTypeArguments.ElementAtOrDefault(i)));
+            var arguments = type.GetGenericArguments()
+                .Select((argument, i) => NameOf(argument, nullability?.GenericTypeArguments.ElementAtOrDefault(i)));
             name += $"<{string.Join(", ", arguments)}>";
         }
         return name + mark;

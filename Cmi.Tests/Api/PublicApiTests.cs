@@ -7,8 +7,8 @@ using Cmi.Tests.Docs;
 namespace Cmi.Tests.Api;
 
 /// <summary>
-/// Holds the public surface of each package against the text that is checked in beside this file: it does not change by accident, and a change is read by
-/// whoever reads the change.
+/// Holds the public surface of each package against the text that is checked in beside this file: it does not change by accident, and a change is
+/// seen by whoever reviews it.
 /// </summary>
 public sealed class PublicApiTests
 {

@@ -11,7 +11,8 @@ namespace Cmi.Tests.Docs;
 /// <summary>Holds <c>docs/options.md</c> against the options and the rules that the start holds them to.</summary>
 public sealed partial class OptionsDocTests
 {
-    private static readonly Dictionary<string, Match> Rows = Row().Matches(Repository.Read("docs/options.md")).ToDictionary(row => row.Groups["name"].Value);
+    private static readonly Dictionary<string, Match> Rows =
+        Row().Matches(Repository.Read("docs/options.md")).ToDictionary(row => row.Groups["name"].Value);
 
     private static IEnumerable<string> Keys() => CmiSettings.All.Select(setting => setting.Key);
 
@@ -28,8 +29,7 @@ public sealed partial class OptionsDocTests
         var (property, value) = Find(key);
         if (property.PropertyType == typeof(IList<string>))
         {
-            Assert.That((row.Groups["type"].Value, row.Groups["range"].Value), Is.EqualTo(("list", row.Groups["range"].Value)));
-            Assert.That(row.Groups["range"].Value, Does.StartWith("at least one"));
+            Assert.That((row.Groups["type"].Value, row.Groups["range"].Value[..12]), Is.EqualTo(("list", "at least one")));
             return;
         }
         using (Assert.EnterMultipleScope())
@@ -78,11 +78,13 @@ public sealed partial class OptionsDocTests
         var broken = new ConfigurationBuilder().AddInMemoryCollection([new($"Cmi:{key}", "?")]).Build();
         var rule = Rule().Match(new CmiConfiguration(broken).Faults().Single()).Groups["rule"].Value;
         if (key == "Limits:MaxRequestLineBytes") return "256 to `Limits:MaxRequestHeadBytes`";
-        if (rule.StartsWith("hh:mm:ss", StringComparison.Ordinal)) return rule.Contains("above", StringComparison.Ordinal) ? "above 0, at most 1 day" : "0 to 1 day";
+        if (rule.StartsWith("hh:mm:ss", StringComparison.Ordinal))
+            return rule.Contains("above", StringComparison.Ordinal) ? "above 0, at most 1 day" : "0 to 1 day";
         return Number().Replace(rule, number => long.Parse(number.Value, CultureInfo.InvariantCulture).ToString("N0", CultureInfo.InvariantCulture));
     }
 
-    [GeneratedRegex(@"^\| `(?<name>[\w:.]+)` \| (?<type>[^|]*?) \| (?<default>[^|]*?) ?\| (?<range>[^|]*?) \| (?<meaning>[^|]+) \|$", RegexOptions.Multiline)]
+    [GeneratedRegex(
+        @"^\| `(?<name>[\w:.]+)` \| (?<type>[^|]*?) \| (?<default>[^|]*?) ?\| (?<range>[^|]*?) \| (?<meaning>[^|]+) \|$", RegexOptions.Multiline)]
     private static partial Regex Row();
 
     [GeneratedRegex("it must be (?<rule>.*)[.]$")]

@@ -9,13 +9,19 @@ internal sealed record FuzzLength(long Cases, TimeSpan Time)
     /// <summary>A number of cases that is the same in every run.</summary>
     public static FuzzLength Of(long cases) => new(cases, TimeSpan.MaxValue);
 
-    /// <summary>As many as a variable of the environment says, else as many as fit into a time.</summary>
-    public static FuzzLength Asked(string variable, TimeSpan otherwise) =>
-        long.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.None, CultureInfo.InvariantCulture, out var cases) ? Of(cases) : new(long.MaxValue, otherwise);
+    /// <summary>As many as a variable of the environment says, else a number that is the same in every run.</summary>
+    public static FuzzLength Asked(string variable, long otherwise) =>
+        Of(long.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.None, CultureInfo.InvariantCulture, out var cases) ? cases : otherwise);
 
-    /// <summary>The seed that is asked for, else a fresh one.</summary>
-    public static int Seed() =>
-        int.TryParse(Environment.GetEnvironmentVariable("CMI_FUZZ_SEED"), NumberStyles.None, CultureInfo.InvariantCulture, out var seed) ? seed : Environment.TickCount & int.MaxValue;
+    /// <summary>
+    /// The seed that is asked for: a number, or <c>fresh</c>; else always the same one, so that a change is judged by what it changed and not by chance.
+    /// </summary>
+    public static int Seed() => Environment.GetEnvironmentVariable("CMI_FUZZ_SEED") switch
+    {
+        "fresh" => Environment.TickCount & int.MaxValue,
+        { } text when int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seed) => seed,
+        _ => 4,
+    };
 }
 
 /// <summary>One run over the readers: makes messages, breaks them, judges what becomes of them, and makes a failure small.</summary>

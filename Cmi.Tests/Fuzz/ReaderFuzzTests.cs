@@ -21,11 +21,11 @@ internal sealed class ReaderFuzzTests
 
     [Test]
     [Category("Slow")]
-    public void MoreMutatedRequests_AreUnambiguous() => new FuzzRun(FuzzLength.Seed(), ofReplies: false).Run(FuzzLength.Asked("CMI_FUZZ_MESSAGES", TimeSpan.FromSeconds(25)));
+    public void MoreMutatedRequests_AreUnambiguous() => new FuzzRun(FuzzLength.Seed(), ofReplies: false).Run(FuzzLength.Asked("CMI_FUZZ_MESSAGES", 400_000));
 
     [Test]
     [Category("Slow")]
-    public void MoreMutatedReplies_AreUnambiguous() => new FuzzRun(FuzzLength.Seed(), ofReplies: true).Run(FuzzLength.Asked("CMI_FUZZ_MESSAGES", TimeSpan.FromSeconds(25)));
+    public void MoreMutatedReplies_AreUnambiguous() => new FuzzRun(FuzzLength.Seed(), ofReplies: true).Run(FuzzLength.Asked("CMI_FUZZ_MESSAGES", 400_000));
 
     [TestCaseSource(nameof(RequestCases))]
     public void KnownRequest_IsUnambiguous(string text) => RequestProperties.Check(Raw.Bytes(text));

@@ -51,7 +51,8 @@ public sealed class CmiConfigurationTests
     public void BadValue_IsAFaultWithItsKey(string key, string value, string rule) =>
         Assert.That(Bind((key, value)).Faults, Is.EqualTo([$"{key} is '{value}'; {rule}"]));
 
-    [TestCase("Cmi:Timeuots:Queue", "Cmi:Timeuots is not a setting; it must be one of Endpoints, Servers, Timeouts, Limits, Retry, Reply, Request, Pipelining, Buffers.")]
+    [TestCase("Cmi:Timeuots:Queue",
+        "Cmi:Timeuots is not a setting; it must be one of Endpoints, Servers, Timeouts, Limits, Retry, Reply, Request, Pipelining, Buffers.")]
     [TestCase("Cmi:Retry:Atempts", "Cmi:Retry:Atempts is not a setting; it must be one of Attempts.")]
     [TestCase("Cmi:Retry:Attempts:Max", "Cmi:Retry:Attempts is a section; it must be 1 to 10.")]
     [TestCase("Cmi:Endpoints:0:Url", "Cmi:Endpoints:0 is a section; it must be an address.")]
@@ -105,7 +106,8 @@ public sealed class CmiConfigurationTests
 
     private static (CmiOptions Options, IReadOnlyList<string> Faults) Bind(params (string Key, string? Value)[] values)
     {
-        var configuration = new CmiConfiguration(new ConfigurationBuilder().AddInMemoryCollection(values.ToDictionary(v => v.Key, v => v.Value)).Build());
+        var configuration = new CmiConfiguration(
+            new ConfigurationBuilder().AddInMemoryCollection(values.ToDictionary(v => v.Key, v => v.Value)).Build());
         var options = new CmiOptions();
         configuration.Configure(options);
         return (options, configuration.Faults());

@@ -1,8 +1,9 @@
 namespace Cmi.Samples.CustomJobQueue;
 
 /// <summary>
-/// A queue of one's own: the clients that wait take turns, so one that asks for a thousand things at once delays another that asks for one by a single
-/// request. What one client asks for stays in order. It is short rather than fast: one lock, and every free slot is offered along the line.
+/// A queue of one's own: the clients that wait take turns, so one that asks for a thousand things at once delays another that asks for one by a
+/// single request. What one client asks for stays in order. It is short rather than fast: one lock, and every free slot is offered along the line.
+/// <para>Threading: any thread. It holds at most <paramref name="capacity"/> tickets.</para>
 /// </summary>
 /// <param name="group">The servers, the limit of each, and who chooses among those that have a slot free.</param>
 /// <param name="capacity">The most tickets that wait.</param>
