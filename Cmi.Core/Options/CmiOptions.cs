@@ -22,6 +22,9 @@ public sealed class CmiOptions
     /// <summary>When a request is tried again.</summary>
     public RetryOptions Retry { get; } = new();
 
+    /// <summary>When servers are put out, and what brings them back.</summary>
+    public HealthOptions Health { get; } = new();
+
     /// <summary>When a reply may leave for its client.</summary>
     public ReplyOptions Reply { get; } = new();
 
@@ -182,6 +185,29 @@ public sealed class RetryOptions
     /// <summary>Attempts in all, the first included. A reused connection that turns out to be stale does not count, once.</summary>
     /// <value>3 by default; from 1 (never again) to 10.</value>
     public int Attempts { get; set; } = 3;
+
+    /// <summary>Status codes that are failures: another attempt follows where the request may be sent again. Without one the reply goes to the client as it is.</summary>
+    /// <value>A list of 429, 502, 503 and 504; empty by default. A 429 only where it says Retry-After.</value>
+    public string Statuses { get; set; } = "";
+
+    /// <summary>The longest Retry-After of a server that is waited for where no other server is left; a reply that says more goes to the client.</summary>
+    /// <value>2 s by default; from 0 to 1 day.</value>
+    public TimeSpan MaxRetryAfter { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>
+    /// Retries for each request of the last ten seconds or so, for all servers of a group together. The first retry after a connection that failed or broke is free
+    /// while another server is healthy; all others draw on this.
+    /// </summary>
+    /// <value>0.2 by default; from 0 to 10.</value>
+    public double BudgetShare { get; set; } = 0.2;
+
+    /// <summary>Retries for each second, however little is asked.</summary>
+    /// <value>10 by default; from 0 to 1,000,000.</value>
+    public int BudgetMinimumPerSecond { get; set; } = 10;
+
+    /// <summary>A field that makes a request idempotent whatever its method: its servers promise to act once on equal values.</summary>
+    /// <value>A field name such as <c>Idempotency-Key</c>; empty (the default): none.</value>
+    public string IdempotencyKeyField { get; set; } = "";
 }
 
 /// <summary>When the first byte of a message may leave.</summary>
@@ -228,6 +254,25 @@ public sealed class ReplyOptions
     /// <summary>What proves a reply whole whose end is the end of the connection.</summary>
     /// <value><see cref="CloseTrust.Fin"/> by default.</value>
     public CloseTrust TrustClose { get; set; }
+
+    /// <summary>Whether content is compared with the <c>Content-Digest</c> or <c>Repr-Digest</c> that its server gave (RFC 9530: sha-256 and sha-512).</summary>
+    /// <value><see langword="false"/> by default.</value>
+    public bool VerifyDigest { get; set; }
+
+    /// <summary>Whether content that is coded with gzip is unpacked, to nowhere, to see that it is well formed and ends where it should.</summary>
+    /// <value><see langword="false"/> by default.</value>
+    public bool VerifyGzip { get; set; }
+
+    /// <summary>With <see cref="VerifyGzip"/>: the unpacked bytes of one reply beyond which it is not looked at, and passes.</summary>
+    /// <value>Bytes; 64 MiB by default; 0 or more.</value>
+    public long VerifyGzipBytes { get; set; } = 64L << 20;
+
+    /// <summary>
+    /// Whether a reply to GET that breaks after it has begun to leave is gone on with from another server, by a range request under its strong ETag. Only where
+    /// equal ETags mean equal bytes at all servers, as RFC 9110 §8.8.1 asks of them.
+    /// </summary>
+    /// <value><see langword="false"/> by default.</value>
+    public bool Resume { get; set; }
 }
 
 /// <summary>When a request may leave for a server. <para>Threading: as <see cref="CmiOptions"/>.</para></summary>

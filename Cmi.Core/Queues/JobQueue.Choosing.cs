@@ -9,7 +9,7 @@ public sealed partial class JobQueue
 
     private bool TryTake(in JobTicket ticket, out JobGrant grant)
     {
-        if (ticket.Avoid.Count == 0) return TryTake(ticket, _unchoosy.Servers, out grant);
+        if (ticket.Avoid.Count == 0) return TryTake(ticket, _availability.Now.Usable, out grant);
         var rented = _servers.Length > MaxOnStack ? ArrayPool<int>.Shared.Rent(_servers.Length) : null;
         var usable = rented ?? stackalloc int[_servers.Length];
         try
@@ -28,6 +28,7 @@ public sealed partial class JobQueue
         var candidates = rented ?? stackalloc ServerLoad[usable.Length];
         try
         {
+            var available = _availability.Now;
             for (; ; )                                             // again only when another thread took the chosen server's last slot in between
             {
                 var count = 0;
@@ -37,6 +38,7 @@ public sealed partial class JobQueue
                     if (_limit == 0 || inFlight < _limit) candidates[count++] = new(server, inFlight, _limit);
                 }
                 if (count == 0) break;
+                if (available.Shares is not null) count = ThinOut(candidates[..count], available);
                 var choice = _selector.Select(candidates[..count], ticket);
                 if ((uint)choice >= (uint)count)
                     throw new InvalidOperationException($"The server selector {_selector.GetType()} chose {choice} of {count} candidates.");
@@ -54,16 +56,29 @@ public sealed partial class JobQueue
         return false;
     }
 
-    /// <summary>Lists the servers that are not to be avoided, or all of them if none would be left.</summary>
-    private int Usable(ServerSet avoid, Span<int> into)
+    /// <summary>Leaves out servers that start slowly, as often as their share says; all stay if none would be left.</summary>
+    private int ThinOut(Span<ServerLoad> candidates, ServerAvailability.Snapshot available)
     {
         var count = 0;
-        for (var i = 0; i < _servers.Length; i++)
+        for (var i = 0; i < candidates.Length; i++)
         {
-            if (!avoid.Contains(_servers[i])) into[count++] = i;
+            // Swapped, not overwritten, so that nothing is lost if all would go; those that stay keep their order.
+            if (_availability.TakesPart(available, candidates[i].Index)) (candidates[count], candidates[i]) = (candidates[i], candidates[count++]);
+        }
+        return count > 0 ? count : candidates.Length;
+    }
+
+    /// <summary>Lists the usable servers that are not to be avoided, or all usable ones if none would be left.</summary>
+    private int Usable(ServerSet avoid, Span<int> into)
+    {
+        var usable = _availability.Now.Usable;
+        var count = 0;
+        foreach (var server in usable)
+        {
+            if (!avoid.Contains(_servers[server])) into[count++] = server;
         }
         if (count > 0) return count;
-        _unchoosy.Servers.CopyTo(into);
-        return _servers.Length;
+        usable.CopyTo(into);
+        return usable.Length;
     }
 }

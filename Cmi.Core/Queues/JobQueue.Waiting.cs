@@ -41,10 +41,9 @@ public sealed partial class JobQueue
 
     private bool HasSlot(Lane lane)
     {
-        if (_limit == 0) return true;
         foreach (var server in lane.Servers)
         {
-            if (_inFlight[server].Count < _limit) return true;
+            if (_limit == 0 || _inFlight[server].Count < _limit) return true;
         }
         return false;
     }
@@ -55,10 +54,27 @@ public sealed partial class JobQueue
         {
             if (lane.Avoid == avoid) return lane;
         }
-        var usable = new int[_servers.Length];
-        var made = new Lane(avoid, usable[..Usable(avoid, usable)]);
+        var made = new Lane(avoid) { Servers = UsableBy(avoid) };
         _lanes.Add(made);
         return made;
+    }
+
+    private int[] UsableBy(ServerSet avoid)
+    {
+        var usable = new int[_servers.Length];
+        return usable[..Usable(avoid, usable)];
+    }
+
+    // A server has gone out or come back. Whoever asks without the lock reads the availability itself.
+    private void AvailabilityChanged()
+    {
+        WaitingTicket? decided;
+        lock (_gate)
+        {
+            foreach (var lane in _lanes) lane.Servers = UsableBy(lane.Avoid);
+            decided = Serve();
+        }
+        Tell(decided);
     }
 
     /// <summary>Takes a ticket out of the line for good. Its outcome is set before, and told after the lock was left.</summary>

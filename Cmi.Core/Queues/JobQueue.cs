@@ -21,6 +21,7 @@ public sealed partial class JobQueue : IJobQueue
 
     private readonly ServerAddress[] _servers;
     private readonly IServerSelector _selector;
+    private readonly ServerAvailability _availability;
     private readonly int _limit;
     private readonly int _capacity;
     private readonly InFlightCounter[] _inFlight;
@@ -42,7 +43,9 @@ public sealed partial class JobQueue : IJobQueue
         ArgumentOutOfRangeException.ThrowIfNegative(capacity);
         (_servers, _selector, _limit, _capacity) = ([.. group.Servers], group.Selector, group.MaxRequestsPerServer, capacity);
         _inFlight = new InFlightCounter[_servers.Length];
-        _unchoosy = new(default, [.. Enumerable.Range(0, _servers.Length)]);
+        _availability = group.Availability;
+        _availability.Changed += AvailabilityChanged;
+        _unchoosy = new(default) { Servers = _availability.Now.Usable };
         _lanes = [_unchoosy];
     }
 
@@ -129,6 +132,7 @@ public sealed partial class JobQueue : IJobQueue
     public ValueTask DisposeAsync()
     {
         WaitingTicket? decided = null;
+        _availability.Changed -= AvailabilityChanged;
         lock (_gate)
         {
             _disposed = true;

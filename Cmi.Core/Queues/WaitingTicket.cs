@@ -37,11 +37,12 @@ internal sealed class WaitingTicket(JobQueue queue, JobTicket ticket, Lane lane,
 /// their set of servers wait. <para>Threading: guarded by the queue's lock.</para>
 /// </summary>
 /// <param name="avoid">What its tickets avoid.</param>
-/// <param name="servers">The places, in the group, of the servers that its tickets can use.</param>
-internal sealed class Lane(ServerSet avoid, int[] servers)
+internal sealed class Lane(ServerSet avoid)
 {
     public readonly ServerSet Avoid = avoid;
-    public readonly int[] Servers = servers;
+
+    /// <summary>The places, in the group, of the servers that its tickets can use now.</summary>
+    public int[] Servers = [];
 
     public WaitingTicket? First;
     private WaitingTicket? _last;

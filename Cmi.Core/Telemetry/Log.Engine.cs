@@ -37,4 +37,13 @@ internal static partial class Log
 
     [LoggerMessage(2023, LogLevel.Warning, "The buffer store is full; the youngest reply that is held gives way.")]
     public static partial void HeldReplyGaveWay(this ILogger logger);
+
+    [LoggerMessage(2030, LogLevel.Warning, "Server {Server} is out: {Condition}, after {Failures} failures in a row.")]
+    public static partial void ServerIsOut(this ILogger logger, ServerAddress server, ServerCondition condition, int failures);
+
+    [LoggerMessage(2031, LogLevel.Information, "Server {Server} is back.")]
+    public static partial void ServerIsBack(this ILogger logger, ServerAddress server);
+
+    [LoggerMessage(2032, LogLevel.Debug, "A probe of server {Server} failed: {Reason}.")]
+    public static partial void ProbeFailed(this ILogger logger, ServerAddress server, string reason);
 }
