@@ -14,6 +14,9 @@ public sealed class ServerAvailability
     /// <summary>The share of grants, in thousandths, that a server may have which is offered with each of them.</summary>
     internal const int FullShare = 1000;
 
+    /// <summary>Instead of a share: the server may have one request in flight.</summary>
+    internal const int OneAtATime = 0;
+
     private readonly int[] _credits;                               // of servers that start slowly; touched only while they do
     private volatile Snapshot _now;
 
@@ -65,7 +68,7 @@ public sealed class ServerAvailability
     internal bool TakesPart(Snapshot now, int server)
     {
         var share = now.Shares![server];
-        if (share >= FullShare) return true;
+        if (share is FullShare or OneAtATime) return true;
         var credit = Interlocked.Add(ref _credits[server], share);
         return credit / FullShare != (credit - share) / FullShare;
     }
@@ -77,5 +80,10 @@ public sealed class ServerAvailability
     {
         public readonly int[] Usable = usable;
         public readonly int[]? Shares = shares;
+
+        /// <summary>The most requests in flight at a server.</summary>
+        /// <param name="server">Its place.</param>
+        /// <param name="limit">The limit of all servers; 0: no limit.</param>
+        public int LimitOf(int server, int limit) => Shares is not null && Shares[server] == OneAtATime ? 1 : limit;
     }
 }

@@ -22,10 +22,13 @@ public enum ServerCondition
     /// <summary>It has come back, and gets a growing share of the requests.</summary>
     SlowStart,
 
+    /// <summary>It was ejected and accepts connections again: while others are healthy it gets one request at a time, until it has answered one.</summary>
+    Trial,
+
     /// <summary>A connect failed. It is back when a connect (or check) succeeds.</summary>
     Unreachable,
 
-    /// <summary>It said nothing in time, or too many of its replies were broken. It is back when its time is over and a probe succeeds.</summary>
+    /// <summary>It said nothing in time, or too many of its replies were broken. It is tried again when its time is over and a probe succeeds.</summary>
     Ejected,
 
     /// <summary>Its active checks fail.</summary>
@@ -40,8 +43,9 @@ public enum ServerCondition
 /// <param name="ConsecutiveFailures">Failures since the last whole reply.</param>
 /// <param name="OutFor">How long it is out at least, from now; zero if it is in, or may come back at any moment.</param>
 /// <param name="Replies">Whole replies since the start.</param>
+/// <param name="TrustedCloses">Of those, the ones whose end was the end of the connection: a crash of the server can look like it.</param>
 /// <param name="Failures">Failures since the start: connects, silences, broken replies.</param>
 /// <param name="Ejections">How often it was put out since the start.</param>
 /// <param name="ProbesFailed">Probes and checks that failed since the start.</param>
 public readonly record struct ServerHealth(ServerAddress Server, ServerState State, ServerCondition Condition, bool IsUsable, int ConsecutiveFailures,
-    TimeSpan OutFor, long Replies, long Failures, long Ejections, long ProbesFailed);
+    TimeSpan OutFor, long Replies, long TrustedCloses, long Failures, long Ejections, long ProbesFailed);

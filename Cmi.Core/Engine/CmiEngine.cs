@@ -1,4 +1,5 @@
 using Cmi.Engine;
+using Cmi.Health;
 using Cmi.Queues;
 using Cmi.Servers;
 using Cmi.Telemetry;
@@ -16,6 +17,7 @@ public sealed class CmiEngine : IAsyncDisposable
 {
     private readonly EngineConfiguration _configuration;
     private readonly LoopState[] _loops;
+    private readonly HealthMonitor[] _monitors;
     private readonly Dictionary<ServerAddress, ConnectionSlots> _slots = [];
     private readonly List<ListenAddress> _wanted = [];
     private readonly Lock _gate = new();
@@ -44,11 +46,12 @@ public sealed class CmiEngine : IAsyncDisposable
         var servers = options.Servers.Addresses.Select(url => ServerAddress.TryParse(url, out var server, out var fault) ? server : throw new ArgumentException($"The server '{url}' {fault}.", nameof(options)));
         IServerSelector selector = options.Servers.Selection == ServerSelection.RoundRobin ? new RoundRobinSelector() : new LeastJobsSelector();
         var group = new ServerGroup("default", servers, selector, options.Servers.MaxRequests, options.Servers.MaxConnections ?? options.Servers.MaxRequests);
-        var active = new ActiveGroup(group, queue is null ? new JobQueue(group, options.Limits.MaxQueuedRequests) : queue(group));
+        var active = ActiveGroup.Make(group, queue is null ? new JobQueue(group, options.Limits.MaxQueuedRequests) : queue(group), options, connections.Loops.Count);
         var settings = new RouteSettings(options);
         _configuration = new(new(options), [active], new("default", settings, active), new("", settings, group: null));
         foreach (var server in group.Servers) _slots.Add(server, new(group.MaxConnectionsPerServer));
-        _loops = [.. connections.Loops.Select(loop => new LoopState(this, loop, _configuration, SlotsOf, Reclaim))];
+        _loops = [.. connections.Loops.Select((loop, i) => new LoopState(this, loop, _configuration, SlotsOf, Reclaim) { Index = i })];
+        _monitors = [.. _configuration.Groups.Select(g => new HealthMonitor(g.Health, connections, connections.Loops[0], Logger, DropIdle))];
     }
 
     /// <summary>Where clients connect, with the ports that were picked; empty before the start.</summary>
@@ -78,6 +81,24 @@ public sealed class CmiEngine : IAsyncDisposable
         Retries = _loops.Sum(loop => Volatile.Read(ref loop.Counters.Retries)),
     };
 
+    /// <summary>What is known of the health of the servers of a group.</summary>
+    /// <param name="group">Its name.</param>
+    /// <returns>One for each server, in their order.</returns>
+    /// <exception cref="ArgumentException">There is no such group.</exception>
+    public IReadOnlyList<ServerHealth> GetServerHealth(string group) => HealthOf(group).Describe();
+
+    /// <summary>Takes a server out of use, or back into use, without a change of settings. Requests in flight finish.</summary>
+    /// <param name="group">The name of its group.</param>
+    /// <param name="server">The server.</param>
+    /// <param name="state">What is wanted.</param>
+    /// <exception cref="ArgumentException">There is no such group, or no such server in it.</exception>
+    public void SetServerState(string group, ServerAddress server, ServerState state)
+    {
+        ArgumentNullException.ThrowIfNull(server);
+        if (!Enum.IsDefined(state)) throw new ArgumentOutOfRangeException(nameof(state));
+        if (!HealthOf(group).TrySetState(server, state)) throw new ArgumentException($"The group {group} has no server {server}.", nameof(server));
+    }
+
     /// <summary>Begins to listen. If one endpoint cannot be had, none is kept.</summary>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>Done when clients can connect.</returns>
@@ -96,6 +117,7 @@ public sealed class CmiEngine : IAsyncDisposable
             throw;
         }
         _listeners = [.. listeners];
+        foreach (var monitor in _monitors) _loops[0].Loop.Post(_ => monitor.Start(), null);
         foreach (var listener in _listeners) Logger.Listening(listener.Address);
     }
 
@@ -140,6 +162,9 @@ public sealed class CmiEngine : IAsyncDisposable
         }
     }
 
+    private GroupHealth HealthOf(string group) => _configuration.Groups.FirstOrDefault(g => g.Name == group)?.Health
+        ?? throw new ArgumentException($"There is no server group {group}.", nameof(group));
+
     private void Accept(IConnection connection) => Of(connection.Loop).Accept(connection);
 
     private LoopState Of(ILoop loop)
@@ -153,6 +178,11 @@ public sealed class CmiEngine : IAsyncDisposable
 
     private ConnectionSlots SlotsOf(ServerAddress server) =>
         _slots.TryGetValue(server, out var slots) ? slots : throw new IOException($"The job queue granted {server}, which is not a server of the group.");
+
+    private void DropIdle(ServerAddress server)
+    {
+        foreach (var state in _loops) state.Loop.Post(_ => state.Pool.DropAll(server), null);
+    }
 
     private void Reclaim(ServerAddress server)
     {
@@ -179,6 +209,7 @@ public sealed class CmiEngine : IAsyncDisposable
         var cut = 0;
         foreach (var state in _loops) await OnLoop(state, state => cut += state.Cut());
         if (cut > 0) Logger.DrainCut(cut);
+        foreach (var monitor in _monitors) await OnLoop(_loops[0], _ => monitor.Stop());
         foreach (var group in _configuration.Groups) await group.Queue.DisposeAsync();
         if (ran) Logger.Stopped();
     }

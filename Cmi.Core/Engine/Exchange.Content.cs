@@ -30,7 +30,7 @@ internal sealed partial class Exchange
             if (_replyFraming.Kind == FramingKind.Length && into.Length > _decoder.Remaining) into = into[..(int)_decoder.Remaining];
             if (into.IsEmpty)
             {
-                AttemptFailed(503, "the buffer store failed");
+                AttemptFailed(AttemptFault.StoreFailed, "the buffer store failed");
                 return false;
             }
         }
@@ -40,22 +40,25 @@ internal sealed partial class Exchange
             if (direct) Reply.Advance(0);
             if (io == IoStatus.End && _replyFraming.Kind == FramingKind.UntilClose && Settings.TrustFin)
             {
+                if (!PassesChecks()) return false;
                 Reply.Complete();                                   // RFC 9112 §6.3 rule 8 and §8: the close is the end
+                Route.Group!.Health.TrustedClose(_grant.Server, _state.Index);
                 ReplyIsWhole(surplus: 0);
             }
             else if (io == IoStatus.End)
             {
-                AttemptFailed(502, _replyFraming.Kind == FramingKind.UntilClose ? "its reply ends with the connection, which is not trusted" : "it closed the connection before the reply was whole");
+                AttemptFailed(AttemptFault.ConnectionLost, _replyFraming.Kind == FramingKind.UntilClose ? "its reply ends with the connection, which is not trusted" : "it closed the connection before the reply was whole");
             }
             else if (io == IoStatus.Failed)
             {
-                AttemptFailed(502, "the connection broke before the reply was whole");
+                AttemptFailed(AttemptFault.ConnectionLost, "the connection broke before the reply was whole");
             }
             return false;
         }
         _receivedBytes += count;
         _phaseDeadline = _state.Loop.Now + Settings.ServerContent;
         if (!direct) return TakeIn(into[..count]);
+        Inspect(into[..count]);
         Reply.Advance(count);
         if (_replyFraming.Kind == FramingKind.Length) _decoder.Skip(count);
         return _decoder.Remaining != 0 || TakeIn(default);
@@ -69,9 +72,10 @@ internal sealed partial class Exchange
             var status = _decoder.Decode(input, out var consumed, out var at, out var count);
             if (count > 0 && !Reply.Append(input.Slice(at, count)))
             {
-                AttemptFailed(503, "the buffer store failed");
+                AttemptFailed(AttemptFault.StoreFailed, "the buffer store failed");
                 return false;
             }
+            Inspect(input.Slice(at, count));
             KeepTrailers(input[..consumed]);
             input = input[consumed..];
             switch (status)
@@ -79,13 +83,14 @@ internal sealed partial class Exchange
                 case DecodeStatus.NeedMore:
                     return true;
                 case DecodeStatus.Invalid:
-                    AttemptFailed(502, _decoder.Error.Explanation);
+                    AttemptFailed(AttemptFault.BadReply, _decoder.Error.Explanation);
                     return false;
                 case DecodeStatus.End:
+                    if (!PassesChecks()) return false;
                     if (_trailers is not null) Reply.SetTrailers(_trailers.Written);
                     Reply.Complete();
                     if (Reply.State == BufferState.Whole) ReplyIsWhole(input.Length);
-                    else AttemptFailed(503, "the buffer store failed");
+                    else AttemptFailed(AttemptFault.StoreFailed, "the buffer store failed");
                     return false;
             }
         }
@@ -106,6 +111,7 @@ internal sealed partial class Exchange
         else _lease.Close();
         _lease = default;
         if (Reply.IsStored) _state.Counters.RepliesStored++;
+        Route.Group!.Health.Succeeded(_grant.Server, _state.Index, _attemptAt, _state.Loop.Now);
         LeaveStarved();
         _granted = false;
         DropServer("", GrantOutcome.Done);

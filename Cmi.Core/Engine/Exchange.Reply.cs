@@ -123,7 +123,7 @@ internal sealed partial class Exchange
                 }
                 return false;
             case RoomAnswer.Failed:
-                AttemptFailed(503, "the buffer store failed");
+                AttemptFailed(AttemptFault.StoreFailed, "the buffer store failed");
                 return false;
             default:
                 return false;

@@ -37,6 +37,7 @@ internal sealed partial class Exchange
         _scanned = _interim = 0;
         _trailers?.Reset();
         _interims?.Reset();
+        EndChecks();
     }
 
     /// <summary>Step 7: the request goes out, written anew from its parsed form.</summary>
@@ -80,7 +81,7 @@ internal sealed partial class Exchange
                 _sendFailed = true;                                 // not the end: the server may have answered before it closed (RFC 9112 §9.6)
                 break;
             case SendStatus.Cut:
-                AttemptFailed(503, "the buffer store lost the request's content");
+                AttemptFailed(AttemptFault.StoreFailed, "the buffer store lost the request's content");
                 break;
         }
     }
@@ -106,7 +107,7 @@ internal sealed partial class Exchange
         var io = connection.TryReceive(scratch.AsSpan(length, HeadReceiveBytes), out var count);
         if (io != IoStatus.Done)
         {
-            if (io != IoStatus.WouldBlock) AttemptFailed(502, io == IoStatus.End ? "it closed the connection without a whole reply head" : "the connection broke before a whole reply head");
+            if (io != IoStatus.WouldBlock) AttemptFailed(AttemptFault.ConnectionLost, io == IoStatus.End ? "it closed the connection without a whole reply head" : "the connection broke before a whole reply head");
             return false;
         }
         length += count;
@@ -141,7 +142,7 @@ internal sealed partial class Exchange
             }
             if (status == ReadStatus.Invalid)
             {
-                AttemptFailed(502, error.Explanation);
+                AttemptFailed(AttemptFault.BadReply, error.Explanation);
                 return false;
             }
             start += consumed;
@@ -166,12 +167,14 @@ internal sealed partial class Exchange
 
     private bool TakeHead(ResponseHead head, int start, int end)
     {
+        if (IsStatusRetried(head)) return false;
         IsUpgrade = false;                                          // declined: the connection goes on with HTTP
         if (!MessageFraming.TryOfResponse(head, Method, out _replyFraming, out var error))
         {
-            AttemptFailed(502, error.Explanation);
+            AttemptFailed(AttemptFault.BadReply, error.Explanation);
             return false;
         }
+        BeginChecks(head);
         _status = head.Status;
         _serverKeeps = MessageFraming.IsPersistent(head, _replyFraming);
         _isStream = CommitRule.IsStream(head);
@@ -209,6 +212,8 @@ internal sealed partial class Exchange
             KeepTrailers(scratch.AsSpan(0, from));
             if (status == DecodeStatus.End) break;
         }
+        Inspect(scratch.AsSpan(start, to - start));
+        if (!PassesChecks()) return true;
         Reply.SetWhole(scratch.AsMemory(start, to - start));
         if (_trailers is not null) Reply.SetTrailers(_trailers.Written);
         _state.Counters.RepliesDirect++;

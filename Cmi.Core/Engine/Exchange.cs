@@ -132,6 +132,7 @@ internal sealed partial class Exchange : IConnectionOwner
         _requestHeadLength = RequestHead.Length;
         AwaitsContinue = head.MinorVersion >= 1 && head.Fields.Has(FieldName.Expect);
         _takesTrailers = RequestWriter.TakesTrailers(head);
+        _isIdempotent = Method.IsIdempotent || HasIdempotencyKey(head);
         RequestBytes = _requestHeadLength;
         if (framing.Kind == FramingKind.None || framing.Length == 0)
         {
@@ -163,6 +164,7 @@ internal sealed partial class Exchange : IConnectionOwner
         LeaveStarved();
         _trailers?.Reset();
         _interims?.Reset();
+        EndChecks();
         Request.Reset();
         Reply.Reset();
         RequestHead.Reset();
@@ -200,7 +202,7 @@ internal sealed partial class Exchange : IConnectionOwner
                 case Phase.Receiving when MayBeSent():
                     _phase = Phase.Waiting;
                     break;
-                case Phase.Waiting when mayStart:
+                case Phase.Waiting when mayStart && _state.Loop.Now >= _notBefore:
                     Acquire();
                     break;
                 case Phase.Queued when _granted:
@@ -222,6 +224,7 @@ internal sealed partial class Exchange : IConnectionOwner
     public long Due => _phase switch
     {
         Phase.Receiving => Settings.RequestCommit == CommitMode.UpTo ? _startedAt + Settings.RequestHoldTime : long.MaxValue,
+        Phase.Waiting => _notBefore > _state.Loop.Now ? _notBefore : long.MaxValue,
         Phase.Queued => Math.Min(_queueDeadline, _deadline),
         Phase.Connecting or Phase.Head => Math.Min(IsWaitPaused ? long.MaxValue : _phaseDeadline, _deadline),
         Phase.Content => Math.Min(_replyLeaves ? long.MaxValue : Math.Min(_deadline, HoldEnds), IsWaitPaused ? long.MaxValue : _phaseDeadline),
@@ -234,6 +237,7 @@ internal sealed partial class Exchange : IConnectionOwner
         switch (_phase)
         {
             case Phase.Receiving when now >= Due:
+            case Phase.Waiting:
                 Wake();
                 return;
             case Phase.Queued when now >= Math.Min(_queueDeadline, _deadline):
@@ -241,16 +245,16 @@ internal sealed partial class Exchange : IConnectionOwner
                 else Decide(503, "No server had a slot free in time.");
                 return;
             case Phase.Connecting or Phase.Head or Phase.Content when !_replyLeaves && now >= _deadline:
-                AttemptFailed(504, "the exchange took too long");
+                AttemptFailed(AttemptFault.ExchangeTimeout, "the exchange took too long");
                 return;
             case Phase.Connecting when now >= _phaseDeadline:
-                AttemptFailed(504, "it did not accept a connection in time");
+                AttemptFailed(AttemptFault.ConnectTimeout, "it did not accept a connection in time");
                 return;
             case Phase.Head when !IsWaitPaused && now >= _phaseDeadline:
-                AttemptFailed(504, "it sent no reply head in time");
+                AttemptFailed(AttemptFault.HeadTimeout, "it sent no reply head in time");
                 return;
             case Phase.Content when !IsWaitPaused && now >= _phaseDeadline:
-                AttemptFailed(504, "it sent no further content in time");
+                AttemptFailed(AttemptFault.ContentTimeout, "it sent no further content in time");
                 return;
         }
     }

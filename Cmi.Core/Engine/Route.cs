@@ -1,3 +1,5 @@
+using Cmi.Health;
+
 namespace Cmi.Engine;
 
 /// <summary>
@@ -19,9 +21,17 @@ internal sealed class Route(string name, RouteSettings settings, ActiveGroup? gr
 /// </summary>
 /// <param name="group">The servers, and how they are shared.</param>
 /// <param name="queue">Their queue, shared by all loops.</param>
-internal sealed class ActiveGroup(ServerGroup group, IJobQueue queue)
+/// <param name="health">How its servers do.</param>
+/// <param name="budget">What retries may cost its servers.</param>
+internal sealed class ActiveGroup(ServerGroup group, IJobQueue queue, GroupHealth health, RetryBudget budget)
 {
     public string Name => group.Name;
     public ServerGroup Group => group;
     public IJobQueue Queue => queue;
+    public GroupHealth Health => health;
+    public RetryBudget Budget => budget;
+
+    /// <summary>Makes what a group needs beside its queue.</summary>
+    public static ActiveGroup Make(ServerGroup group, IJobQueue queue, CmiOptions options, int loops) =>
+        new(group, queue, new(group, new(options.Health), loops), new(loops, options.Retry.BudgetShare, options.Retry.BudgetMinimumPerSecond));
 }

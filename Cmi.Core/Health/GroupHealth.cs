@@ -7,17 +7,20 @@ namespace Cmi.Health;
 /// </summary>
 internal sealed class GroupHealth
 {
-    private const int CellBytes = 16, LineBytes = 128;
+    private const int CellBytes = 24, LineBytes = 128;
 
     private readonly HealthSettings _settings;
     private readonly ServerAvailability _availability;
     private readonly ServerAddress[] _servers;
     private readonly ServerRecord[] _records;
+    private readonly Dictionary<ServerAddress, int> _places, _placesByValue;
     private readonly Cell[][] _cells;                              // of each loop: a place for each server
     private readonly int[] _failing;                               // whether a server has failed since its last whole reply
     private readonly Lock _gate = new(), _publishing = new();
     private int[] _usable = [];
     private int[]? _shares;
+    private TimeProvider? _time;
+    private long _origin, _timestamp;
 
     /// <summary>All servers are healthy.</summary>
     public GroupHealth(ServerGroup group, HealthSettings settings, int loops)
@@ -25,6 +28,14 @@ internal sealed class GroupHealth
         (Group, _settings, _availability, _servers) = (group, settings, group.Availability, [.. group.Servers]);
         _records = [.. _servers.Select(_ => new ServerRecord(settings))];
         _failing = new int[_servers.Length];
+        // Queues nearly always grant the very addresses of the group: they are found without looking at their text.
+        _places = new(ReferenceEqualityComparer.Instance);
+        _placesByValue = [];
+        for (var i = 0; i < _servers.Length; i++)
+        {
+            _places.Add(_servers[i], i);
+            _placesByValue.Add(_servers[i], i);
+        }
         _cells = [.. Enumerable.Range(0, loops).Select(_ => new Cell[_servers.Length + (LineBytes / CellBytes)])];
         _usable = [.. Enumerable.Range(0, _servers.Length)];
     }
@@ -35,6 +46,14 @@ internal sealed class GroupHealth
     /// <summary>The settings.</summary>
     public HealthSettings Settings => _settings;
 
+    /// <summary>Sets the clock for those who come from outside of the loops.</summary>
+    /// <param name="time">The clock.</param>
+    /// <param name="now">What the loops call this moment, in milliseconds.</param>
+    public void SetClock(TimeProvider time, long now)
+    {
+        lock (_gate) (_time, _origin, _timestamp) = (time, now, time.GetTimestamp());
+    }
+
     /// <summary>There may be something to do for whoever probes: called outside of the lock, on any thread.</summary>
     public Action? Attend { get; set; }
 
@@ -42,53 +61,72 @@ internal sealed class GroupHealth
     public Action<ServerAddress, ServerCondition, int>? ConditionChanged { get; set; }
 
     /// <summary>A server gave a whole reply.</summary>
-    /// <param name="server">Its place in the group.</param>
+    /// <param name="server">The server; one that is not of the group is passed over.</param>
     /// <param name="loop">The number of the loop that calls.</param>
     /// <param name="startedAt">When the attempt began to ask it.</param>
     /// <param name="now">Milliseconds of the loop.</param>
-    public void Succeeded(int server, int loop, long startedAt, long now)
+    public void Succeeded(ServerAddress server, int loop, long startedAt, long now)
     {
-        ref var cell = ref _cells[loop][server];
+        if (!TryFind(server, out var place)) return;
+        ref var cell = ref _cells[loop][place];
         cell.Replies++;
         cell.LastAt = now;
-        if (Volatile.Read(ref _failing[server]) != 0) Recovered(server, startedAt, now);
+        if (Volatile.Read(ref _failing[place]) != 0) Recovered(place, startedAt, now);
+    }
+
+    /// <summary>A server gave a reply whose end is the end of its connection, and a FIN was trusted to be that end.</summary>
+    public void TrustedClose(ServerAddress server, int loop)
+    {
+        if (TryFind(server, out var place)) _cells[loop][place].TrustedCloses++;
     }
 
     /// <summary>An attempt at a server failed.</summary>
-    /// <param name="server">Its place in the group.</param>
+    /// <param name="server">The server; one that is not of the group is passed over.</param>
     /// <param name="failure">How.</param>
     /// <param name="startedAt">When the attempt began to ask it.</param>
     /// <param name="now">Milliseconds of the loop that calls.</param>
     /// <param name="random">That loop's chance.</param>
-    public void Failed(int server, ServerFailure failure, long startedAt, long now, Random random) => Change(server, now, record =>
+    public void Failed(ServerAddress server, ServerFailure failure, long startedAt, long now, Random random)
     {
-        Volatile.Write(ref _failing[server], 1);
-        var (replies, lastAt) = Sum(server);
-        var silent = failure == ServerFailure.Silence && lastAt < startedAt;
-        return record.Failed(failure, silent, replies, MayEject(), now, random);
-    });
+        if (!TryFind(server, out var place)) return;
+        Change(place, now, record =>
+        {
+            Volatile.Write(ref _failing[place], 1);
+            var sum = Sum(place);
+            var silent = failure == ServerFailure.Silence && (sum.Replies == 0 || sum.LastAt < startedAt);
+            return record.Failed(failure, silent, sum.Replies, MayEject(), now, random);
+        });
+    }
 
     /// <summary>A probe or an active check ended.</summary>
     /// <param name="server">Its place in the group.</param>
     /// <param name="succeeded">Whether the server is as it should be.</param>
     /// <param name="isCheck">Whether it was an active check, which brings back what a probe would.</param>
+    /// <param name="answered">Whether it was more than a connect.</param>
     /// <param name="now">Milliseconds of the loop that calls.</param>
     /// <param name="random">That loop's chance.</param>
-    public void Probed(int server, bool succeeded, bool isCheck, long now, Random random) => Change(server, now, record =>
+    public void Probed(int server, bool succeeded, bool isCheck, bool answered, long now, Random random) => Change(server, now, record =>
     {
         if (!succeeded) record.ProbesFailed++;
-        var changed = record.AwaitsProbe && now >= record.NextProbe && record.Probed(succeeded, now, random);
+        var changed = record.AwaitsProbe && now >= record.NextProbe && record.Probed(succeeded, answered, now, random);
         return (isCheck && record.Checked(succeeded, now)) | changed;
     });
 
     /// <summary>Sets what the operator wants of a server.</summary>
-    public void SetState(int server, ServerState state, long now) => Change(server, now, record =>
+    /// <returns>Whether the group has it.</returns>
+    public bool TrySetState(ServerAddress server, ServerState state)
     {
-        if (record.State == state) return false;
-        if (state == ServerState.Active) record.Activate(now);
-        record.State = state;
+        if (!TryFind(server, out var place)) return false;
+        var now = Now();
+        Change(place, now, record =>
+        {
+            if (record.State == state) return false;
+            if (state == ServerState.Active) record.Activate(now);
+            record.State = state;
+            return true;
+        });
         return true;
-    });
+    }
 
     /// <summary>Lets slow starts go on.</summary>
     public void Step(long now)
@@ -136,13 +174,14 @@ internal sealed class GroupHealth
     }
 
     /// <summary>What is known of each server.</summary>
-    public ServerHealth[] Describe(long now)
+    public ServerHealth[] Describe()
     {
+        var now = Now();
         lock (_gate)
         {
             return [.. _records.Select((record, i) => new ServerHealth(_servers[i], record.State, record.Condition, Array.IndexOf(_usable, i) >= 0, record.ConsecutiveFailures,
                 TimeSpan.FromMilliseconds(record.Condition == ServerCondition.Ejected ? Math.Max(0, record.EjectedUntil - now) : 0),
-                Sum(i).Replies, record.Failures, record.Ejections, record.ProbesFailed))];
+                Sum(i).Replies, Sum(i).TrustedCloses, record.Failures, record.Ejections, record.ProbesFailed))];
         }
     }
 
@@ -188,17 +227,20 @@ internal sealed class GroupHealth
         ReadOnlySpan<ServerCondition> fromBest = [ServerCondition.Healthy, ServerCondition.Ejected, ServerCondition.Unhealthy, ServerCondition.Unreachable];
         var usable = new List<int>();
         var shares = new int[_records.Length];
+        // Nobody is put on trial alone: all would have to wait for one.
+        var isAlone = !_records.Any(record => record is { State: ServerState.Active, Condition: ServerCondition.Healthy or ServerCondition.SlowStart });
         var ramps = false;
         for (var i = 0; i < _records.Length; i++)
         {
             shares[i] = _records[i].Share(now);
+            if (isAlone && shares[i] == ServerAvailability.OneAtATime) shares[i] = ServerAvailability.FullShare;
             ramps |= shares[i] < ServerAvailability.FullShare;
         }
         foreach (var accepted in fromBest)
         {
             for (var i = 0; i < _records.Length; i++)
             {
-                var condition = _records[i].Condition == ServerCondition.SlowStart ? ServerCondition.Healthy : _records[i].Condition;
+                var condition = _records[i].IsOut ? _records[i].Condition : ServerCondition.Healthy;
                 if (condition == accepted && _records[i].State == ServerState.Active) usable.Add(i);
             }
             if (usable.Count > 0) break;
@@ -215,25 +257,33 @@ internal sealed class GroupHealth
             int[]? shares;
             lock (_gate) (usable, shares) = (_usable, _shares);
             var now = _availability.Now;
-            if (now.Usable.AsSpan().SequenceEqual(usable) && now.Shares is null && shares is null) return;
+            if (now.Usable.AsSpan().SequenceEqual(usable) && (now.Shares is null ? shares is null : now.Shares.AsSpan().SequenceEqual(shares))) return;
             _availability.Keep(usable, shares);
         }
         _availability.Tell();
     }
 
-    private (long Replies, long LastAt) Sum(int server)
+    private Cell Sum(int server)
     {
-        var (replies, lastAt) = (0L, long.MinValue);
+        var sum = default(Cell);
         foreach (var cells in _cells)
         {
-            replies += Volatile.Read(ref cells[server].Replies);
-            lastAt = Math.Max(lastAt, Volatile.Read(ref cells[server].LastAt));
+            sum.Replies += Volatile.Read(ref cells[server].Replies);
+            sum.TrustedCloses += Volatile.Read(ref cells[server].TrustedCloses);
+            sum.LastAt = Math.Max(sum.LastAt, Volatile.Read(ref cells[server].LastAt));
         }
-        return (replies, replies == 0 ? long.MinValue : lastAt);
+        return sum;
     }
+
+    private long Now()
+    {
+        lock (_gate) return _time is null ? _origin : _origin + (long)_time.GetElapsedTime(_timestamp).TotalMilliseconds;
+    }
+
+    private bool TryFind(ServerAddress server, out int place) => _places.TryGetValue(server, out place) || _placesByValue.TryGetValue(server, out place);
 
     private struct Cell
     {
-        public long Replies, LastAt;
+        public long Replies, LastAt, TrustedCloses;
     }
 }

@@ -15,26 +15,33 @@ internal sealed class HealthMonitor
     private readonly ILoop _loop;
     private readonly ILogger _logger;
     private readonly LoopTimer _timer;
+    private readonly Action<ServerAddress> _dropIdle;
     private readonly ServerAddress[] _servers;
     private readonly HealthProbe?[] _running;
     private readonly long[] _nextCheck;
     private bool _stopped;
 
     /// <summary>Makes a monitor; it does nothing before <see cref="Start"/>.</summary>
-    public HealthMonitor(GroupHealth health, IConnectionManager connections, ILoop loop, ILogger logger)
+    /// <param name="health">What it tells what it sees.</param>
+    /// <param name="connections">The transport. Probes have connections of their own, beside the bound on those of requests.</param>
+    /// <param name="loop">Where it lives.</param>
+    /// <param name="logger">The log.</param>
+    /// <param name="dropIdle">Closes the idle connections to a server; called on any thread.</param>
+    public HealthMonitor(GroupHealth health, IConnectionManager connections, ILoop loop, ILogger logger, Action<ServerAddress> dropIdle)
     {
-        (_health, _connections, _loop, _logger) = (health, connections, loop, logger);
+        (_health, _connections, _loop, _logger, _dropIdle) = (health, connections, loop, logger, dropIdle);
         _servers = [.. health.Group.Servers];
         _running = new HealthProbe?[_servers.Length];
         _nextCheck = new long[_servers.Length];
         _timer = new(static monitor => ((HealthMonitor)monitor!).Look(), this);
         health.Attend = Attend;
-        health.ConditionChanged = Log;
+        health.ConditionChanged = Tell;
     }
 
     /// <summary>Begins to look.</summary>
     public void Start()
     {
+        _health.SetClock(_loop.Time, _loop.Now);
         // Spread over the first interval, so that many servers, or many gateways, are not asked in step.
         for (var i = 0; i < _nextCheck.Length; i++) _nextCheck[i] = _loop.Now + _loop.Random.NextInt64(_health.Settings.Interval);
         Look();
@@ -81,16 +88,21 @@ internal sealed class HealthMonitor
             _running[server] = null;
             if (!well) _logger.ProbeFailed(_servers[server], why);
             _nextCheck[server] = _loop.Now + ServerRecord.Jittered(settings.Interval, _loop.Random);
-            _health.Probed(server, well, isCheck, _loop.Now, _loop.Random);
+            _health.Probed(server, well, isCheck, answered: request is not null, _loop.Now, _loop.Random);
             Attend();                                               // not at once: the look that began this may still be going on
         });
         _running[server] = probe;
         _ = probe.RunAsync(_connections, _servers[server]);
     }
 
-    private void Log(ServerAddress server, ServerCondition condition, int failures)
+    private void Tell(ServerAddress server, ServerCondition condition, int failures)
     {
-        if (condition is ServerCondition.Healthy or ServerCondition.SlowStart) _logger.ServerIsBack(server);
-        else _logger.ServerIsOut(server, condition, failures);
+        if (condition is ServerCondition.Healthy or ServerCondition.SlowStart or ServerCondition.Trial)
+        {
+            _logger.ServerIsBack(server);
+            return;
+        }
+        _logger.ServerIsOut(server, condition, failures);
+        _dropIdle(server);                                          // they may be as broken as what it failed with
     }
 }

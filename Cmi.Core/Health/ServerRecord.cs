@@ -17,7 +17,8 @@ internal enum ServerFailure : byte
 /// What one server of a group has done, and what follows from it. A state machine without a clock and without I/O:
 /// <code>
 /// Healthy ──failed connect──▶ Unreachable ──a probe succeeds──▶ Healthy (or SlowStart ─▶ Healthy)
-/// Healthy ──failures────────▶ Ejected, for 1 s, 2 s, 4 s … ──then a probe succeeds──▶ Healthy (or SlowStart ─▶ Healthy)
+/// Healthy ──failures────────▶ Ejected, for 1 s, 2 s, 4 s … ──then a probe succeeds──▶ Trial ──a whole reply──▶ Healthy (or SlowStart ─▶ Healthy)
+/// Trial ──any failure──▶ Ejected, for longer
 /// any ──checks fail──▶ Unhealthy ──checks succeed──▶ Healthy (or SlowStart ─▶ Healthy)
 /// Unreachable, Ejected ──a reply to what was asked since, where no other server was left──▶ Healthy
 /// </code>
@@ -88,7 +89,7 @@ internal sealed class ServerRecord(HealthSettings settings)
             PutOut(ServerCondition.Unreachable, now, random);
             return true;
         }
-        if (!mayEject || !(isSilent || ConsecutiveFailures >= settings.Failures || IsShareReached(replies))) return false;
+        if (Condition != ServerCondition.Trial && (!mayEject || !(isSilent || ConsecutiveFailures >= settings.Failures || IsShareReached(replies)))) return false;
         PutOut(ServerCondition.Ejected, now, random);
         return true;
     }
@@ -97,19 +98,24 @@ internal sealed class ServerRecord(HealthSettings settings)
     /// <returns>Whether its condition has changed.</returns>
     public bool Recovered(long startedAt, long now)
     {
-        if (Condition is not (ServerCondition.Unreachable or ServerCondition.Ejected) || startedAt < _putOutAt) return false;
+        if (Condition is not (ServerCondition.Unreachable or ServerCondition.Ejected or ServerCondition.Trial) || startedAt < _putOutAt) return false;
         ComeBack(now);
         return true;
     }
 
     /// <summary>Takes note of the outcome of a probe.</summary>
+    /// <param name="succeeded">Whether the server is as it should be, as far as the probe went.</param>
+    /// <param name="answered">Whether it went further than a connect.</param>
+    /// <param name="now">Milliseconds.</param>
+    /// <param name="random">Chance.</param>
     /// <returns>Whether its condition has changed.</returns>
-    public bool Probed(bool succeeded, long now, Random random)
+    public bool Probed(bool succeeded, bool answered, long now, Random random)
     {
         if (Condition is not (ServerCondition.Unreachable or ServerCondition.Ejected)) return false;
         if (succeeded)
         {
-            ComeBack(now);
+            if (answered || Condition == ServerCondition.Unreachable) ComeBack(now);
+            else Condition = ServerCondition.Trial;
             return true;
         }
         NextProbe = now + Jittered(settings.ProbeInterval, random);
@@ -134,9 +140,10 @@ internal sealed class ServerRecord(HealthSettings settings)
     }
 
     /// <summary>Begins a slow start, or ends it when its time is over.</summary>
-    /// <returns>The share of the choices that it takes part in, in thousandths.</returns>
+    /// <returns>The share of the choices that it takes part in, in thousandths; <see cref="ServerAvailability.OneAtATime"/> on trial.</returns>
     public int Share(long now)
     {
+        if (Condition == ServerCondition.Trial) return ServerAvailability.OneAtATime;
         if (Condition != ServerCondition.SlowStart) return ServerAvailability.FullShare;
         var step = Math.Max(1, (now - _cameBackAt) * SlowStartSteps / settings.SlowStart);
         if (step < SlowStartSteps) return (int)step * ServerAvailability.FullShare / SlowStartSteps;

@@ -267,6 +267,10 @@ public sealed class ReplyOptions
     /// <value>Bytes; 64 MiB by default; 0 or more.</value>
     public long VerifyGzipBytes { get; set; } = 64L << 20;
 
+    /// <summary>Checks of one's own, of the content of replies before they leave. In code only.</summary>
+    /// <value>Empty by default.</value>
+    public IList<IReplyCheck> Checks { get; } = [];
+
     /// <summary>
     /// Whether a reply to GET that breaks after it has begun to leave is gone on with from another server, by a range request under its strong ETag. Only where
     /// equal ETags mean equal bytes at all servers, as RFC 9110 §8.8.1 asks of them.

@@ -4,13 +4,16 @@ namespace Cmi;
 public enum HealthProbeKind
 {
     /// <summary>
+    /// A connect and nothing else: servers see no request that no client has made. Where the server had accepted connections but failed otherwise, that it
+    /// accepts proves little: it gets one request at a time then, until it has answered one.
+    /// </summary>
+    Connect,
+
+    /// <summary>
     /// A connect; and where the server had accepted connections but failed otherwise, also <c>OPTIONS *</c> (RFC 9110 §9.3.7), to which any well-formed
-    /// reply will do: that it accepts proves nothing then.
+    /// reply will do.
     /// </summary>
     Ask,
-
-    /// <summary>A connect and nothing else.</summary>
-    Connect,
 }
 
 /// <summary>When servers are put out, and what brings them back. <para>Threading: as <see cref="CmiOptions"/>.</para></summary>
@@ -49,7 +52,7 @@ public sealed class HealthOptions
     public TimeSpan ProbeInterval { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>What a probe is, where no <see cref="Path"/> is set.</summary>
-    /// <value><see cref="HealthProbeKind.Ask"/> by default.</value>
+    /// <value><see cref="HealthProbeKind.Connect"/> by default.</value>
     public HealthProbeKind Probe { get; set; }
 
     /// <summary>What active checks ask every server for by GET.</summary>

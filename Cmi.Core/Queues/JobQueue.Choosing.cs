@@ -34,8 +34,8 @@ public sealed partial class JobQueue
                 var count = 0;
                 foreach (var server in usable)
                 {
-                    var inFlight = _inFlight[server].Count;
-                    if (_limit == 0 || inFlight < _limit) candidates[count++] = new(server, inFlight, _limit);
+                    var (inFlight, limit) = (_inFlight[server].Count, available.LimitOf(server, _limit));
+                    if (limit == 0 || inFlight < limit) candidates[count++] = new(server, inFlight, limit);
                 }
                 if (count == 0) break;
                 if (available.Shares is not null) count = ThinOut(candidates[..count], available);
@@ -43,7 +43,7 @@ public sealed partial class JobQueue
                 if ((uint)choice >= (uint)count)
                     throw new InvalidOperationException($"The server selector {_selector.GetType()} chose {choice} of {count} candidates.");
                 var chosen = candidates[choice].Index;
-                if (!_inFlight[chosen].TryTake(_limit)) continue;
+                if (!_inFlight[chosen].TryTake(available.LimitOf(chosen, _limit))) continue;
                 grant = new(_servers[chosen], _leases.Rent(chosen), long.MaxValue);
                 return true;
             }

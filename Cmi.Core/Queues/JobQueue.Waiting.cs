@@ -41,9 +41,11 @@ public sealed partial class JobQueue
 
     private bool HasSlot(Lane lane)
     {
+        var available = _availability.Now;
         foreach (var server in lane.Servers)
         {
-            if (_limit == 0 || _inFlight[server].Count < _limit) return true;
+            var limit = available.LimitOf(server, _limit);
+            if (limit == 0 || _inFlight[server].Count < limit) return true;
         }
         return false;
     }

@@ -38,6 +38,9 @@ internal static partial class Log
     [LoggerMessage(2023, LogLevel.Warning, "The buffer store is full; the youngest reply that is held gives way.")]
     public static partial void HeldReplyGaveWay(this ILogger logger);
 
+    [LoggerMessage(2024, LogLevel.Error, "A check of replies failed; the reply passes unchecked.")]
+    public static partial void ReplyCheckFailed(this ILogger logger, Exception exception);
+
     [LoggerMessage(2030, LogLevel.Warning, "Server {Server} is out: {Condition}, after {Failures} failures in a row.")]
     public static partial void ServerIsOut(this ILogger logger, ServerAddress server, ServerCondition condition, int failures);
 
