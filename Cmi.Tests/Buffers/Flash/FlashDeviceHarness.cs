@@ -91,7 +91,7 @@ internal static class EntryBytes
     {
         var bytes = new byte[length];
         var state = ((ulong)number * 0x9E3779B97F4A7C15) | 1;
-        var words = MemoryMarshal.Cast<byte, ulong>(bytes);
+        var words = MemoryMarshal.Cast<byte, ulong>(bytes.AsSpan());
         for (var i = 0; i < words.Length; i++) words[i] = Next();
         for (var i = words.Length * sizeof(ulong); i < length; i++) bytes[i] = (byte)Next();
         return bytes;

@@ -13,7 +13,7 @@ public sealed class FlashDeviceLifetimeTests
     [TestCase(0.001, 100, 20_243)]
     [TestCase(0.01, 100, 20_244)]
     public Task EntriesAreFreedInAnyOrder_LogHoldsTwiceWhatLives(double longShare, int longFactor, int seed) =>
-        RunAsync(entries: 4_000, longShare, longFactor, seed);
+        RunAsync(entries: 1_500, longShare, longFactor, seed);
 
     [Test, Category("Slow")]
     public async Task ManyMoreEntries_LogHoldsTwiceWhatLives()
