@@ -2,15 +2,12 @@ using Microsoft.Extensions.Logging;
 
 namespace Cmi.Telemetry;
 
-/// <summary>What stores on devices say in the log; event ids 4000 to 4099.</summary>
+// What a store made of tiers says; event ids 2100 to 2119.
 internal static partial class Log
 {
-    [LoggerMessage(4000, LogLevel.Error, "The {Device} that holds contents fails: no new ones go there for {Seconds} s. Failures so far: {Failures}.")]
-    public static partial void BufferDeviceFails(this ILogger logger, string device, long seconds, long failures, Exception exception);
+    [LoggerMessage(2100, LogLevel.Error, "Buffer tier {Tier} ({Store}) failed and is passed over; it is tried again in a second.")]
+    public static partial void BufferTierFailed(this ILogger logger, int tier, string store, Exception? exception);
 
-    [LoggerMessage(4001, LogLevel.Information, "The {Device} that holds contents works again.")]
-    public static partial void BufferDeviceWorks(this ILogger logger, string device);
-
-    [LoggerMessage(4002, LogLevel.Error, "The {Device} did not give back what was written to it. Such failures so far: {Failures}.")]
-    public static partial void BufferReadBackFailed(this ILogger logger, string device, long failures, Exception exception);
+    [LoggerMessage(2101, LogLevel.Error, "A buffer tier failed to free what it held.")]
+    public static partial void BufferTierNotFreed(this ILogger logger, Exception exception);
 }
