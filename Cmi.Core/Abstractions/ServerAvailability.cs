@@ -30,7 +30,7 @@ public sealed class ServerAvailability
     }
 
     /// <summary>Something has changed: waiting tickets may have a server now. Raised outside of any lock, on any thread.</summary>
-    public event Action? Changed;
+    public event EventHandler? Changed;
 
     /// <summary>The places, in <see cref="ServerGroup.Servers"/>, of the usable servers, in order; the array behind it never changes.</summary>
     public ReadOnlySpan<int> Usable => _now.Usable;
@@ -62,7 +62,7 @@ public sealed class ServerAvailability
         _now = new([.. usable], shares);
     }
 
-    internal void Tell() => Changed?.Invoke();
+    internal void Tell() => Changed?.Invoke(this, EventArgs.Empty);
 
     /// <summary>Whether a server that starts slowly takes part in this choice: in as many of a thousand as its share says, evenly.</summary>
     internal bool TakesPart(Snapshot now, int server)

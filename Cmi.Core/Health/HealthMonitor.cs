@@ -52,7 +52,7 @@ internal sealed class HealthMonitor
     {
         _stopped = true;
         _loop.ClearTimer(_timer);
-        foreach (var probe in _running) probe?.Stop();
+        foreach (var probe in _running) probe?.Dispose();
         Array.Clear(_running);
     }
 

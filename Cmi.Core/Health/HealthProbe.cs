@@ -10,7 +10,7 @@ namespace Cmi.Health;
 /// <code>Dialling ─▶ (Asking ─▶) Ended</code>
 /// <para>Threading: its loop. Bound: one reply head of <see cref="MaxHeadBytes"/>.</para>
 /// </summary>
-internal sealed class HealthProbe : IConnectionOwner
+internal sealed class HealthProbe : IConnectionOwner, IDisposable
 {
     /// <summary>The largest reply head that is a sign of health.</summary>
     public const int MaxHeadBytes = 16 * 1024;
@@ -32,7 +32,7 @@ internal sealed class HealthProbe : IConnectionOwner
     /// <param name="request">What to ask; <see langword="null"/>: a connect is enough.</param>
     /// <param name="statuses">The status codes of a good reply; <see langword="null"/>: any.</param>
     /// <param name="timeoutMs">The time for all of it.</param>
-    /// <param name="ended">Called once, on the loop: whether all is well, and if not, why. Not called after <see cref="Stop"/>.</param>
+    /// <param name="ended">Called once, on the loop: whether all is well, and if not, why. Not called after <see cref="Dispose"/>.</param>
     public HealthProbe(ILoop loop, byte[]? request, StatusSet? statuses, long timeoutMs, Action<bool, string> ended)
     {
         (_loop, _request, _statuses, _ended) = (loop, request, statuses, ended);
@@ -70,7 +70,7 @@ internal sealed class HealthProbe : IConnectionOwner
     }
 
     /// <summary>Gives up; nobody is told.</summary>
-    public void Stop() => Finish();
+    public void Dispose() => Finish();
 
     void IConnectionOwner.OnReady(IConnection connection)
     {

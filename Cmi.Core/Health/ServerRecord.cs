@@ -115,7 +115,7 @@ internal sealed class ServerRecord(HealthSettings settings)
         if (succeeded)
         {
             if (answered || Condition == ServerCondition.Unreachable) ComeBack(now);
-            else Condition = ServerCondition.Trial;
+            else (Condition, _cameBackAt) = (ServerCondition.Trial, now);
             return true;
         }
         NextProbe = now + Jittered(settings.ProbeInterval, random);

@@ -68,7 +68,7 @@ public sealed partial class JobQueue
     }
 
     // A server has gone out or come back. Whoever asks without the lock reads the availability itself.
-    private void AvailabilityChanged()
+    private void AvailabilityChanged(object? sender, EventArgs e)
     {
         WaitingTicket? decided;
         lock (_gate)

@@ -240,7 +240,7 @@ public sealed class GroupHealthTests
         Assert.That(described.Select((server, i) => server.IsUsable ? i : -1).Where(i => i >= 0), Is.EqualTo(usable()));
     }
 
-    private (GroupHealth Health, Func<int[]> Usable) Make(Action<HealthOptions>? configure = null)
+    private static (GroupHealth Health, Func<int[]> Usable) Make(Action<HealthOptions>? configure = null)
     {
         var options = new HealthOptions();
         configure?.Invoke(options);

@@ -73,7 +73,7 @@ internal sealed class FairJobQueue : IJobQueue
         return default;
     }
 
-    private void ServeUnderLock()
+    private void ServeUnderLock(object? sender, EventArgs e)
     {
         lock (_gate) Serve();
     }
