@@ -1,3 +1,4 @@
+using Cmi.Forwarding;
 using Cmi.Http1;
 
 namespace Cmi.Engine;
@@ -49,6 +50,7 @@ internal sealed class EngineSettings(CmiOptions options)
     public readonly long RequestHoldTime = Ms(options.Request.HoldTime);
     public readonly bool Distribute = options.Pipelining.Distribute == Distribution.Safe;
     public readonly bool AlwaysStore = options.Buffers.Always;
+    public readonly PeerRule Peers = new(options.Forwarded);
 
     private static long Ms(TimeSpan time) => (long)time.TotalMilliseconds;
 }
