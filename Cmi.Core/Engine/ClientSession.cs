@@ -45,8 +45,8 @@ internal sealed partial class ClientSession : IConnectionOwner
         _timer = new(static session => ((ClientSession)session!).OnTimer(), this);
     }
 
-    /// <summary>The client as servers are told of it.</summary>
-    public Peer Peer => _peer ??= _state.Settings.Peers.Describe(_connection.Peer);
+    /// <summary>The client as servers are told of it, by the settings of now.</summary>
+    public Peer Peer => _peer is { } peer && peer.Rule == _state.Settings.Peers ? peer : _peer = _state.Settings.Peers.Describe(_connection.Peer);
 
     /// <summary>What a fair queue may share by: the client's address.</summary>
     public ulong FairKey => _connection.Peer is { } peer ? peer.FairKey : 0;

@@ -27,9 +27,9 @@ internal static class PeerFields
             return;
         }
         // A list that came is extended even if it is not one of ours to write: its last entry would pass for ours.
-        if ((written & ForwardedFields.XForwarded) != 0 || (keeps && fields.Has(FieldName.XForwardedFor))) WriteXForwarded(into, head, peer);
+        if ((written & ForwardedFields.XForwarded) == ForwardedFields.XForwarded || (keeps && fields.Has(FieldName.XForwardedFor))) WriteXForwarded(into, head, peer);
         else if (peer.IsTrusted) CopyReceived(into, fields, FieldNameSet.Of(FieldName.XForwardedProto, FieldName.XForwardedHost));
-        if ((written & ForwardedFields.Forwarded) != 0 || (keeps && fields.Has(FieldName.Forwarded))) WriteForwarded(into, head, peer);
+        if ((written & ForwardedFields.Forwarded) == ForwardedFields.Forwarded || (keeps && fields.Has(FieldName.Forwarded))) WriteForwarded(into, head, peer);
     }
 
     /// <summary>Whether a field that we know nothing of speaks of those before the client, and so goes with the others where they are removed.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using System.Text.RegularExpressions;
 using Cmi.Tests.Wire;
@@ -74,7 +75,7 @@ public sealed partial class SemanticsDocTests
 
     private static bool IsSlow(MemberInfo member) => member.GetCustomAttributes<CategoryAttribute>().Any(category => category.Name == "Slow");
 
-    private static int[] Numbers(IEnumerable<Line> lines) => [.. lines.Select(line => NumberPattern().Match(line.Text)).Where(number => number.Success).Select(number => int.Parse(number.Groups["number"].Value))];
+    private static int[] Numbers(IEnumerable<Line> lines) => [.. lines.Select(line => NumberPattern().Match(line.Text)).Where(number => number.Success).Select(number => int.Parse(number.Groups["number"].Value, CultureInfo.InvariantCulture))];
 
     private static HashSet<string> ReadTranscripts()
     {
