@@ -15,6 +15,7 @@ internal sealed partial class ClientSession
                 if (exchange.AwaitsContinue) SendContinue(exchange);
                 if (!exchange.Interims.IsEmpty && !SendInterims(exchange)) return progress;
                 if (!exchange.MayLeave) return progress;
+                if (!exchange.IsAtHand()) return progress || exchange.IsWoken;
                 if (!exchange.StartLeaving(mayPersist: !(_noMoreRequests && exchange.Next is null))) (_closeAfterReply, _noMoreRequests) = (true, true);
             }
             var before = _sentBytes;

@@ -135,7 +135,7 @@ internal sealed partial class Exchange
         // A pooled connection that was closed as the request was written says nothing about the server: once, that is not counted as an attempt (RFC 9112 §9.3.1).
         var stale = _reused && _receivedBytes == 0 && status == 502 && !_staleForgiven;
         var safe = RetryRule.IsSafe(Method, _sentBytes > 0, _replyLeaves, !_contentReleased);
-        DropServer(reason, stale ? GrantOutcome.Unused : GrantOutcome.ServerFailed);
+        DropServer(reason, stale || status == 503 ? GrantOutcome.Unused : GrantOutcome.ServerFailed);
         LeaveStarved();
         if (_replyLeaves)
         {
@@ -163,6 +163,11 @@ internal sealed partial class Exchange
             _avoid = _avoid.With(server);
         }
         _freshOnly = true;
+        TryAgain();
+    }
+
+    private void TryAgain()
+    {
         _state.Counters.Retries++;
         Reply.Reset();
         ReplyHead.Reset();

@@ -80,6 +80,7 @@ internal sealed partial class Exchange
                 _sendFailed = true;                                 // not the end: the server may have answered before it closed (RFC 9112 §9.6)
                 break;
             case SendStatus.Cut:
+                _contentReleased = true;                            // no other server can get it whole either
                 AttemptFailed(503, "the buffer store lost the request's content");
                 break;
         }

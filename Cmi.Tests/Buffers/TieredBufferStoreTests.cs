@@ -90,14 +90,15 @@ public sealed class TieredBufferStoreTests
         Wait();
         Assert.That((_middle.Live, _middle.Held % (60 * KiB)), Is.EqualTo((_middle.Made, 0L)));
         Assert.That(_middle.Live, Is.InRange(4, 8));
-        Assert.That(small.Concat(large), Has.Count.EqualTo(32));
+        for (var i = 0; i < 20; i++) AssertContent(small[i], 0, 4 * KiB, i);
+        for (var i = 0; i < 12; i++) AssertContent(large[i], 0, 60 * KiB, i);
     }
 
     [Test]
     public void ReadByAFastClient_Stays()
     {
         var read = Create(128 * KiB, 1);
-        for (var i = 0; i < 9; i++) Create(64 * KiB, 2 + i);
+        for (var i = 0; i < 11; i++) Create(64 * KiB, 2 + i);
         for (var round = 0; round < 20; round++)
         {
             AssertContent(read, 0, 100, 1);                         // and no further: its client takes a little at a time, again and again
@@ -145,9 +146,8 @@ public sealed class TieredBufferStoreTests
     [Test]
     public void LowerTierTakesItsTime_TheUpperCopyStaysUntilItIsKept()
     {
-        var buffers = FillMemory();
-        _middle.Defers = true;
-        var before = _ram.UsedBytes;
+        var buffers = FillMemory(() => _middle.Defers = true);
+        const int before = 13 * 64 * KiB;
         Wait();
         Assert.That((_ram.UsedBytes, _middle.Live > 0), Is.EqualTo((before, true)), "nothing goes before it is kept below");
         for (var i = 0; i < buffers.Count; i++) AssertContent(buffers[i], 0, 64 * KiB, i);
@@ -160,8 +160,7 @@ public sealed class TieredBufferStoreTests
     [Test]
     public void ReleasedOrDisposedWhileItMoves_NothingIsLeftAndTheRestIsRight()
     {
-        var buffers = FillMemory();
-        _middle.Defers = true;
+        var buffers = FillMemory(() => _middle.Defers = true);
         Wait();
         for (var i = 0; i < buffers.Count; i += 2) Dispose(buffers[i]);
         for (var i = 1; i < buffers.Count; i += 2) On(() => buffers[i].Release(40 * KiB));
@@ -178,14 +177,16 @@ public sealed class TieredBufferStoreTests
     [TestCase("flush")]
     public void LowerTierDoesNotTakeIt_ItStaysAndTheNextTierIsTried(string fault)
     {
-        var buffers = FillMemory();
-        Break(_middle, fault);
-        _lowest.RefusesBuffers = true;
+        var buffers = FillMemory(() =>
+        {
+            Break(_middle, fault);
+            _lowest.RefusesBuffers = true;
+        });
         Wait();
         for (var i = 0; i < buffers.Count; i++) AssertContent(buffers[i], 0, 64 * KiB, i);
         Assert.That(_middle.Live, Is.Zero);
         _lowest.RefusesBuffers = false;
-        for (var i = 0; i < 4; i++) Wait();
+        for (var i = 0; i < 8; i++) Wait();
         Assert.That((_ram.UsedBytes <= 512 * KiB, _lowest.Live > 0), Is.EqualTo((true, true)));
         for (var i = 0; i < buffers.Count; i++) AssertContent(buffers[i], 0, 64 * KiB, i);
     }
@@ -197,8 +198,7 @@ public sealed class TieredBufferStoreTests
     [TestCase("write")]
     public void TierFailsWhileContentComes_TheNextTierTakesIt(string fault)
     {
-        FillMemory();
-        Break(_middle, fault);
+        FillMemory(() => Break(_middle, fault));
         var buffer = Create(500 * KiB, 50);
         Assert.That(_lowest.Held, Is.GreaterThan(0));
         AssertContent(buffer, 0, 500 * KiB, 50);
@@ -207,15 +207,13 @@ public sealed class TieredBufferStoreTests
     [Test]
     public void TierThatHasFailed_IsTriedAgainLater()
     {
-        FillMemory();
-        _middle.FailsCreation = true;
+        FillMemory(() => _middle.FailsCreation = true);
         Create(100 * KiB, 1);
         _middle.FailsCreation = false;
         Create(100 * KiB, 2);
         Assert.That(_middle.Made, Is.Zero, "passed over for a while");
         _loop.Advance(TimeSpan.FromSeconds(2));
-        FillMemory();
-        Create(100 * KiB, 3);
+        Create(500 * KiB, 3);
         Assert.That(_middle.Made, Is.GreaterThan(0));
     }
 
@@ -341,7 +339,7 @@ public sealed class TieredBufferStoreTests
                 switch (random.Next(5))
                 {
                     case 0 or 1 when buffer.State == BufferState.Open && RoomOf(buffer) == Room.Ok:
-                        Append(buffer, Math.Min(random.Next(1, 64 * KiB), 64 * KiB), salt);
+                        AppendPiece(buffer, random.Next(1, 64 * KiB), salt);
                         break;
                     case 2:
                         AssertContent(buffer, random.NextInt64(buffer.Length + 1), buffer.Length, salt);
@@ -405,11 +403,12 @@ public sealed class TieredBufferStoreTests
 
     private Room RoomOf(IBuffer buffer) => _loop.Wait(() => buffer.WaitForRoomAsync(CancellationToken.None));
 
-    /// <summary>Contents of 64 KiB each, until memory is above its mark.</summary>
-    private List<IBuffer> FillMemory()
+    /// <summary>Contents of 64 KiB each: memory is at its mark, then <paramref name="prepare"/> is called, and one more makes it go above.</summary>
+    private List<IBuffer> FillMemory(Action? prepare = null)
     {
-        var buffers = new List<IBuffer>();
-        while (_ram.UsedBytes <= 768 * KiB) buffers.Add(Create(64 * KiB, buffers.Count));
+        var buffers = Enumerable.Range(0, 12).Select(i => Create(64 * KiB, i)).ToList();
+        prepare?.Invoke();
+        buffers.Add(Create(64 * KiB, 12));
         return buffers;
     }
 
@@ -428,16 +427,18 @@ public sealed class TieredBufferStoreTests
         for (var left = bytes; left > 0;)
         {
             Assert.That(RoomOf(buffer), Is.EqualTo(Room.Ok));
-            left -= On(() =>
-            {
-                var memory = buffer.GetMemory(1);
-                var count = (int)Math.Min(memory.Length, left);
-                for (var i = 0; i < count; i++) memory.Span[i] = ByteAt(buffer.Length + i, salt);
-                buffer.Advance(count);
-                return count;
-            });
+            left -= AppendPiece(buffer, left, salt);
         }
     }
+
+    private int AppendPiece(IBuffer buffer, long most, int salt) => On(() =>
+    {
+        var memory = buffer.GetMemory((int)Math.Min(most, 20_000));
+        var count = (int)Math.Min(memory.Length, most);
+        for (var i = 0; i < count; i++) memory.Span[i] = ByteAt(buffer.Length + i, salt);
+        buffer.Advance(count);
+        return count;
+    });
 
     private void AssertContent(IBuffer buffer, long from, long to, int salt)
     {
