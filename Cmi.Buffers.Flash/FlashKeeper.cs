@@ -29,16 +29,19 @@ internal sealed class FlashKeeper(FlashDeviceSettings settings, LogLayout layout
 
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan FullPause = TimeSpan.FromSeconds(1);
 
     private readonly List<FlashWrite> _appended = [];              // since the last commit
     private readonly List<(FlashEntry Entry, long Address)> _moved = [];
     private readonly List<FlashEntry> _toMove = [];
     private readonly List<FlashLog> _retired = [];
     private readonly List<Task> _disposing = [];
+    private FlashEntry? _freed;                                    // the last freed that was not taken out yet; any thread adds
     private FlashLog? _log;
     private TimeSpan _pause;                                       // until a new log is tried
     private int _failuresInRow;
     private long _pausedAt;
+    private long _fileSystemFullAt;
     private Exception? _failure;                                   // of the last log, for those who come during the pause
     private bool _pressed;                                         // a write has found no room
     private long _commits;
@@ -57,10 +60,25 @@ internal sealed class FlashKeeper(FlashDeviceSettings settings, LogLayout layout
     /// <summary>Logs that failed so far.</summary>
     public int FailedLogs => Volatile.Read(ref _failedLogs);
 
-    /// <returns>Whether there is more to do at once.</returns>
-    public async Task<bool> TurnAsync(FlashEntry? freed)
+    /// <summary>A file could not be made for want of room a moment ago. Any thread.</summary>
+    public bool IsFileSystemFull =>
+        Volatile.Read(ref _fileSystemFullAt) is not 0 and var at && settings.Time.GetElapsedTime(at) < FullPause;
+
+    /// <summary>Takes note of an entry that is not needed any more. Any thread, a loop's too.</summary>
+    public void Free(FlashEntry entry)
     {
-        TakeOut(freed);
+        for (;;)
+        {
+            var last = Volatile.Read(ref _freed);
+            entry.NextFreed = last;
+            if (Interlocked.CompareExchange(ref _freed, entry, last) == last) return;
+        }
+    }
+
+    /// <returns>Whether there is more to do at once.</returns>
+    public async Task<bool> TurnAsync()
+    {
+        TakeOut(Interlocked.Exchange(ref _freed, null));
         DisposeEmptyLogs();
         if (_log is null && (writes.IsEmpty || !TryOpen())) return false;
         var log = _log!;
@@ -244,7 +262,7 @@ internal sealed class FlashKeeper(FlashDeviceSettings settings, LogLayout layout
             if (!log.IsPrepared(segment) && !TryPrepare(log, segment, reserve: layout.SegmentBytes, out var failure))
             {
                 full = true;
-                if (failure is null && (!_pressed || _moved.Count > 0))
+                if (failure is null && (!_pressed || _moved.Count > 0 || Volatile.Read(ref _freed) is not null))
                 {
                     _pressed = true;
                     return true;
@@ -273,20 +291,22 @@ internal sealed class FlashKeeper(FlashDeviceSettings settings, LogLayout layout
         try
         {
             log.Prepare(segment);
+            Volatile.Write(ref _fileSystemFullAt, 0);
             return true;
         }
         catch (Exception thrown) when (thrown is IOException or UnauthorizedAccessException)
         {
-            if (!IsFileSystemFull()) failure = new("A file of the flash log cannot be made.", thrown);
+            if (HasNoRoom(settings.Directory)) Volatile.Write(ref _fileSystemFullAt, settings.Time.GetTimestamp());
+            else failure = new("A file of the flash log cannot be made.", thrown);
             return false;
         }
     }
 
-    private bool IsFileSystemFull()
+    private bool HasNoRoom(string directory)
     {
         try
         {
-            return new DriveInfo(settings.Directory).AvailableFreeSpace < layout.SegmentBytes;
+            return new DriveInfo(directory).AvailableFreeSpace < layout.SegmentBytes;
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

@@ -23,7 +23,7 @@ internal sealed class HeldSpace
 /// read; so one handle and the system's cache do.
 /// <para>Threading: any thread.</para>
 /// </remarks>
-internal class SegmentFiles(string directory, HeldSpace held) : StorageDeviceBase(Path.Combine(directory, $"flash-{Guid.NewGuid():N}"), SectorBytes, capacity: -1)
+internal class SegmentFiles(string directory, HeldSpace held) : StorageDeviceBase(Path.Combine(directory, NewName()), SectorBytes, capacity: -1)
 {
     private const int SectorBytes = 512;
 
@@ -32,6 +32,22 @@ internal class SegmentFiles(string directory, HeldSpace held) : StorageDeviceBas
     private int _transfers;
     private TaskCompletionSource? _idle;
     private bool _closed;
+
+    /// <summary>Finds out whether files can be made in a directory, which is made if it is not there.</summary>
+    /// <returns>The bytes that are free there.</returns>
+    /// <exception cref="IOException">They cannot; the message names the directory.</exception>
+    public static long TryDirectory(string directory)
+    {
+        try
+        {
+            Make(Path.Combine(directory, NewName()), length: 1).Dispose();
+            return new DriveInfo(directory).AvailableFreeSpace;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"'{directory}' cannot hold files: {e.Message}", e);
+        }
+    }
 
     /// <summary>Why a transfer failed last: the log tells only that one did.</summary>
     public Exception? LastFailure { get; private set; }
@@ -48,7 +64,7 @@ internal class SegmentFiles(string directory, HeldSpace held) : StorageDeviceBas
         {
             ObjectDisposedException.ThrowIf(_closed, this);
             if (_files.TryGetValue((int)segment, out file)) return file.SafeFileHandle;
-            file = Open(GetSegmentFilename(FileName, (int)segment));
+            file = Make(GetSegmentFilename(FileName, (int)segment), segmentSize);
             _files[(int)segment] = file;
             held.Add(segmentSize);
             return file.SafeFileHandle;
@@ -132,16 +148,19 @@ internal class SegmentFiles(string directory, HeldSpace held) : StorageDeviceBas
     /// <summary>Writes to a file. Tests let it fail.</summary>
     protected virtual void Write(SafeFileHandle file, ReadOnlySpan<byte> bytes, long offset) => RandomAccess.Write(file, bytes, offset);
 
-    private FileStream Open(string path)
+    private static string NewName() => $"cmi-flash-{Guid.NewGuid():N}";
+
+    private static FileStream Make(string path, long length)
     {
         // The directory is made again where it is gone: what cleans up temporary directories does not ask who uses them.
+        var directory = Path.GetDirectoryName(path)!;
         var options = new FileStreamOptions
         {
             Mode = FileMode.CreateNew,
             Access = FileAccess.ReadWrite,
             Share = FileShare.Delete,
             BufferSize = 0,
-            PreallocationSize = segmentSize,
+            PreallocationSize = length,
         };
         if (OperatingSystem.IsWindows())
         {
