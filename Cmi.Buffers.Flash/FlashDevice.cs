@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-
 namespace Cmi.Buffers;
 
 /// <summary>How a <see cref="FlashDevice"/> is made.</summary>
@@ -15,13 +13,13 @@ internal sealed record FlashDeviceSettings(string Directory, long CapacityBytes,
 }
 
 /// <summary>
-/// Entries in a log on flash. Writers and readers come from any thread; everything that changes the log is done by one task, its <see cref="FlashKeeper"/>.
+/// Entries in a log on flash. Writers and readers come from any thread; all that changes the log is done by one task, its <see cref="FlashKeeper"/>.
 /// </summary>
 internal sealed class FlashDevice : IEntryDevice
 {
+    private readonly FlashLogs _logs;
     private readonly FlashKeeper _keeper;
     private readonly SemaphoreSlim _wake = new(0, 1);
-    private readonly ConcurrentQueue<FlashWrite> _writes = new();  // one for each caller that waits
     private readonly LogLayout _layout;
     private readonly long _capacity;
     private readonly Task _running;
@@ -33,14 +31,15 @@ internal sealed class FlashDevice : IEntryDevice
     {
         _layout = LogLayout.For(settings.CapacityBytes, settings.MemoryBytes);
         _capacity = settings.CapacityBytes;
-        _keeper = new(settings, _layout, _writes);
+        _logs = new(settings, _layout);
+        _keeper = new(_logs, _layout);
         _running = Task.Run(RunAsync);
     }
 
     public string Name => "flash";
 
     /// <summary>The bound of <see cref="HeldBytes"/>; while the file system has no room for that, what is held already.</summary>
-    public long CapacityBytes => _keeper.IsFileSystemFull ? Math.Min(_capacity, HeldBytes) : _capacity;
+    public long CapacityBytes => _logs.IsFileSystemFull ? Math.Min(_capacity, HeldBytes) : _capacity;
 
     /// <summary>
     /// What the log holds, or would when it has copied forward as much as it does under pressure: what is above that is dead and gives way to whatever comes.
@@ -55,11 +54,13 @@ internal sealed class FlashDevice : IEntryDevice
     }
 
     /// <summary>What the files take: the file system has that much less.</summary>
-    public long HeldBytes => _keeper.Held.Bytes;
+    public long HeldBytes => _logs.Held.Bytes;
 
     /// <summary>The longest entry.</summary>
     /// <value>Bytes.</value>
     public int MaxEntryBytes => _layout.MaxEntryBytes;
+
+    public FlashLogs Logs => _logs;
 
     public FlashKeeper Keeper => _keeper;
 
@@ -69,7 +70,7 @@ internal sealed class FlashDevice : IEntryDevice
         ArgumentOutOfRangeException.ThrowIfGreaterThan(entry.Length, MaxEntryBytes, nameof(entry));
         ObjectDisposedException.ThrowIf(_stopping, this);
         var write = new FlashWrite(entry, cancellationToken);
-        _writes.Enqueue(write);
+        _keeper.Write(write);
         Wake();
 
         // The keeper may have looked for the last time between the check above and the queue.

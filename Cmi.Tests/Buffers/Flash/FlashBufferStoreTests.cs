@@ -36,7 +36,7 @@ public sealed class FlashBufferStoreTests
         var after = Write(loop, store, 2 << 20);
         Read(loop, before, 2 << 20);
         Read(loop, after, 2 << 20);
-        Assert.That(store.Device.Keeper.FailedLogs, Is.EqualTo(1));
+        Assert.That(store.Device.Logs.Failed, Is.EqualTo(1));
         Assert.That(log.Count(4003), Is.EqualTo(1), log.ToString());
         loop.Wait(() => before.DisposeAsync());
         loop.Wait(() => after.DisposeAsync());

@@ -73,6 +73,22 @@ public sealed class FlashDeviceTests
     }
 
     [Test]
+    public async Task ProcessWasKilledBetweenMakingAFileAndItsNamesEnd_NextStartSweeps()
+    {
+        Directory.CreateDirectory(_directory.Path);
+        var (left, alive, other) = (Path.Combine(_directory.Path, "cmi-flash-left.0"), Path.Combine(_directory.Path, "cmi-flash-alive.0"), Path.Combine(_directory.Path, "other"));
+        await File.WriteAllBytesAsync(left, [1]);
+        await File.WriteAllBytesAsync(other, [1]);
+        using (new FileStream(alive, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None))
+        {
+            SegmentFiles.TryDirectory(_directory.Path);
+            Assert.That(Directory.EnumerateFiles(_directory.Path), Is.EquivalentTo(new[] { alive, other }));
+        }
+        File.Delete(alive);
+        File.Delete(other);
+    }
+
+    [Test]
     public async Task DirectoryIsRemovedMeanwhile_ItIsMadeAgain()
     {
         await using var device = Make(64 * Mebibyte);
@@ -144,7 +160,7 @@ public sealed class FlashDeviceTests
         var later = await device.WriteAsync(EntryBytes.Make(4, 50_000), default);
         await EntryBytes.CheckAsync(device, kept!, 1);
         await EntryBytes.CheckAsync(device, later!, 4);
-        Assert.That(device.Keeper.FailedLogs, Is.EqualTo(2));
+        Assert.That(device.Logs.Failed, Is.EqualTo(2));
         var held = device.HeldBytes;
         device.Free(kept!);
 
@@ -161,15 +177,15 @@ public sealed class FlashDeviceTests
             MakeFiles = (directory, held) => new FailingFiles(directory, held, () => Volatile.Read(ref fails)),
         });
         var kept = new List<IDeviceEntry>();
-        for (var round = 0; round < FlashKeeper.MaxRetiredLogs * 2; round++)
+        for (var round = 0; round < FlashLogs.MaxRetired * 2; round++)
         {
             Volatile.Write(ref fails, false);
             time.Advance(TimeSpan.FromSeconds(6));
-            if (kept.Count < FlashKeeper.MaxRetiredLogs) kept.Add((await device.WriteAsync(EntryBytes.Make(round, 1_000), default))!);
+            if (kept.Count < FlashLogs.MaxRetired) kept.Add((await device.WriteAsync(EntryBytes.Make(round, 1_000), default))!);
             Volatile.Write(ref fails, true);
             await Assert.ThrowsAsync<IOException>(() => device.WriteAsync(EntryBytes.Make(99, 1_000), default).AsTask());
         }
-        Assert.That(device.Keeper.FailedLogs, Is.EqualTo(FlashKeeper.MaxRetiredLogs));
+        Assert.That(device.Logs.Failed, Is.EqualTo(FlashLogs.MaxRetired));
         for (var number = 0; number < kept.Count; number++) await EntryBytes.CheckAsync(device, kept[number], number);
 
         foreach (var entry in kept) device.Free(entry);
@@ -243,7 +259,7 @@ public sealed class FlashDeviceTests
             Assert.That(entry, Is.Not.Null, $"after {number} writes into freed room");
             await EntryBytes.CheckAsync(device, entry!, number);
         }
-        Assert.That(device.Keeper.FailedLogs, Is.Zero, "a full file system is no failure");
+        Assert.That(device.Logs.Failed, Is.Zero, "a full file system is no failure");
     }
 
     private FlashDeviceSettings Settings(long capacityBytes) => new(_directory.Path, capacityBytes, MemoryBytes: 8 * Mebibyte);
