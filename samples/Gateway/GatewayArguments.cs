@@ -93,13 +93,13 @@ internal sealed class GatewayArguments
                 else Refuse(name, value, "must be a directory");
                 break;
             case "--buffer-ram":
-                Buffers = Buffers with { RamBytes = Budget(name, value) };
+                Buffers = Buffers with { RamBytes = Budget(name, value, BufferArguments.LowestRam) };
                 break;
             case "--buffer-flash":
-                Buffers = Buffers with { FlashBytes = Budget(name, value) };
+                Buffers = Buffers with { FlashBytes = Budget(name, value, BufferArguments.LowestDevice) };
                 break;
             case "--buffer-disk":
-                Buffers = Buffers with { DiskBytes = Budget(name, value) };
+                Buffers = Buffers with { DiskBytes = Budget(name, value, BufferArguments.LowestDevice) };
                 break;
             case "--loops":
                 Loops = Number(name, value, 1, MaxLoops);
@@ -130,10 +130,10 @@ internal sealed class GatewayArguments
         return null;
     }
 
-    private long? Budget(string name, string value)
+    private long? Budget(string name, string value, long lowest)
     {
-        if (ByteSize.TryParse(value, out var bytes) && bytes >= BufferArguments.LowestBudget) return bytes;
-        Refuse(name, value, $"must be a number of bytes, such as 67108864, 64M or 1G; at least {ByteSize.Format(BufferArguments.LowestBudget)}");
+        if (ByteSize.TryParse(value, out var bytes) && bytes >= lowest) return bytes;
+        Refuse(name, value, $"must be a number of bytes, such as 67108864, 64M or 1G; at least {ByteSize.Format(lowest)}");
         return null;
     }
 }

@@ -22,6 +22,7 @@ var faults = new List<string>(arguments.Faults);
 var configuration = GatewayConfiguration.Build(arguments, AppContext.BaseDirectory, faults);
 using var signals = new StopSignals();
 using var demo = GatewayConfiguration.NamesServers(arguments, configuration) ? null : new DemoServers();
+using var buffers = new GatewayBuffers(arguments.Buffers);
 using var host = BuildHost();
 try
 {
@@ -41,8 +42,15 @@ if (faults.Count > 0)
     return CannotWork;
 }
 
-if (arguments.Buffers.Notice() is { } notice) Console.Error.WriteLine(notice);
-Console.WriteLine($"buffers: ram {ByteSize.Format(host.Services.GetRequiredService<IOptions<RamBufferOptions>>().Value.MaxTotalBytes)}");
+try
+{
+    Console.WriteLine(buffers.Describe(host.Services.GetRequiredService<IBufferStore>()));
+}
+catch (IOException e)
+{
+    Console.Error.WriteLine($"Cannot buffer: {e.Message}");
+    return CannotWork;
+}
 try
 {
     await host.StartAsync();
@@ -66,8 +74,8 @@ IHost BuildHost()
 {
     var builder = Host.CreateEmptyApplicationBuilder(null);
     builder.Services.AddCmi(configuration)
-        .UseSockets(o => o.LoopCount = arguments.Loops ?? o.LoopCount)
-        .UseRamBuffers(o => o.MaxTotalBytes = arguments.Buffers.RamBytes ?? o.MaxTotalBytes);
+        .UseSockets(o => o.LoopCount = arguments.Loops ?? o.LoopCount);
+    buffers.AddTo(builder.Services.AddCmi());
     builder.Services.AddCmi(o => GatewayConfiguration.Apply(arguments, o));
     if (demo is not null) builder.Services.AddCmi(o => demo.Urls.ToList().ForEach(o.AddServer));
     builder.Services.AddSingleton<IHostLifetime>(signals);

@@ -32,9 +32,6 @@ internal sealed class TierMover
     /// <summary>Whether anything moves: room will come of it.</summary>
     public bool IsMoving => _moves.AsSpan().ContainsAnyExcept(0);
 
-    /// <summary>Whether it is about to look for what can be moved: room may come of it.</summary>
-    public bool IsAboutToLook => _requested && _tiers.Loop.Now >= _restsUntil;
-
     /// <summary>Completes when a move has ended.</summary>
     public Task WhenMovedAsync(CancellationToken cancellationToken) =>
         (_moved ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task.WaitAsync(cancellationToken);
@@ -63,7 +60,6 @@ internal sealed class TierMover
                 _ = MoveAsync(extent);
             }
         }
-        if (!IsMoving) EndWaits();
         if (isWanted) _tiers.Loop.SetTimer(_poll, _tiers.Loop.Now + PollMs);
         else _tiers.Loop.ClearTimer(_poll);
     }

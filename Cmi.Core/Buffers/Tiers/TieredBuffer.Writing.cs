@@ -66,7 +66,7 @@ internal sealed partial class TieredBuffer
         _underWay++;
         try
         {
-            for (var hasLooked = false; ; hasLooked = true)
+            for (; ; )
             {
                 var tail = Tail;
                 var isFull = tail is null;
@@ -84,7 +84,7 @@ internal sealed partial class TieredBuffer
                 if (!isFull && tail == Tail && tail is not null && IsWithinShare(tail.Tier) && await AskAsync(tail, cancellationToken) is not Room.Full and var last) return last;
                 ObjectDisposedException.ThrowIf(_disposed, this);
                 if (State == BufferState.Failed) return Room.Failed;
-                if (!tiers.Mover.IsMoving && (hasLooked || !tiers.Mover.IsAboutToLook)) return Room.Full;
+                if (!tiers.Mover.IsMoving) return Room.Full;        // what may be moved later is no promise
                 await tiers.Mover.WhenMovedAsync(cancellationToken);
                 ObjectDisposedException.ThrowIf(_disposed, this);
                 if (State == BufferState.Failed) return Room.Failed;
