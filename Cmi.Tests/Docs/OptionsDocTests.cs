@@ -44,6 +44,7 @@ public sealed partial class OptionsDocTests
     [TestCase(typeof(RamBufferOptions))]
     [TestCase(typeof(DiskBufferOptions))]
     [TestCase(typeof(FlashBufferOptions))]
+    [TestCase(typeof(TieredBufferOptions))]
     public void EachPropertyOfAPackage_HasItsRow(Type options) =>
         Assert.That(options.GetProperties().Select(property => $"{options.Name}.{property.Name}"), Is.SubsetOf(Rows.Keys));
 
