@@ -99,6 +99,7 @@ internal sealed partial class ClientSession : IConnectionOwner
         if (_stage == Stage.Open) RunOpen();
         if (_stage == Stage.Tunnel) RunTunnel();
         if (_stage == Stage.Lingering) Linger();
+        if (_stage == Stage.Open && IsLentInVain && _state.Loop.Now - _blockedSince >= EngineSettings.LendMs) _front!.Reply.GiveBack();
         if (_stage != Stage.Ended) SetTimer();
     }
 
@@ -218,6 +219,8 @@ internal sealed partial class ClientSession : IConnectionOwner
         for (var exchange = _front; exchange is not null; exchange = exchange.Next) exchange.CheckDeadlines(now);
     }
 
+    private bool IsLentInVain => _blockedSince >= 0 && _front is { Reply.IsLent: true };
+
     private bool IsIdle => _front is null && _headSince < 0;
 
     // One timer a session: it is moved only when something is due earlier than it fires, and looks anew when it has fired.
@@ -235,7 +238,7 @@ internal sealed partial class ClientSession : IConnectionOwner
         }
         else
         {
-            if (_blockedSince >= 0) due = _blockedSince + settings.ClientSend;
+            if (_blockedSince >= 0) due = _blockedSince + (IsLentInVain ? Math.Min(EngineSettings.LendMs, settings.ClientSend) : settings.ClientSend);
             if (_reading is { } reading && !_readPaused) due = Math.Min(due, _lastRead + reading.Route.Settings.ClientContent);
             if (_headSince >= 0) due = Math.Min(due, _headSince + settings.ClientHead);
             if (IsIdle) due = Math.Min(due, _idleSince + settings.ClientIdle);

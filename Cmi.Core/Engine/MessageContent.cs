@@ -259,6 +259,12 @@ internal sealed partial class MessageContent(LoopState state, Action wake)
         if (_overflow is not null) OverflowConsumed(upTo);
     }
 
+    /// <summary>Whether bytes of a buffer are lent.</summary>
+    public bool IsLent => _hasSlice;
+
+    /// <summary>Gives back what is lent; it is read again when it is needed.</summary>
+    public void GiveBack() => DropSlice();
+
     /// <summary>Says that bytes before an offset are never needed again.</summary>
     public void Release(long upTo)
     {

@@ -57,7 +57,6 @@ public sealed class GatewayContractTests
         using var client = new HttpClient();
 
         Assert.That(await client.GetByteArrayAsync(gateway.At("/bytes/3000000")), Has.Length.EqualTo(3_000_000));
-        Assert.That(gateway.Output, Has.Some.Match("^buffers: ram .*cannot be used"));
     }
 
     [Test]

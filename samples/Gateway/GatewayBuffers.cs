@@ -57,10 +57,10 @@ internal sealed class GatewayBuffers : IDisposable
         }
     }
 
-    /// <summary>What the tiers may hold, and where their files are.</summary>
+    /// <summary>What the tiers may hold, to the mebibyte, and where their files are.</summary>
     internal string Describe(IBufferStore store)
     {
-        var tiers = ((IMeasuredBufferStore)store).GetUsage().Select(tier => $"{tier.Tier} {(tier.CapacityBytes > 0 ? ByteSize.Format(tier.CapacityBytes) : "(cannot be used)")}");
+        var tiers = ((IMeasuredBufferStore)store).GetUsage().Select(tier => $"{tier.Tier} {ByteSize.Format(Rounded(tier.CapacityBytes))}");
         return $"buffers: {string.Join(", ", tiers)}{(_arguments.EffectiveKind == "ram" ? "" : $" in {Directory}")}";
     }
 
@@ -78,6 +78,8 @@ internal sealed class GatewayBuffers : IDisposable
             Console.Error.WriteLine($"{_ownDirectory} could not be removed: {e.Message}");
         }
     }
+
+    private static long Rounded(long bytes) => bytes < 1 << 20 ? bytes : ((bytes >> 10) + 1023) >> 10 << 20;
 
     // What a process that was killed has left.
     private static void Sweep()
