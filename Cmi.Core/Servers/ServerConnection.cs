@@ -5,7 +5,7 @@ namespace Cmi.Servers;
 /// end or unasked bytes without probing.
 /// <para>Threading: the loop of the pool.</para>
 /// </summary>
-internal sealed class ServerConnection(ServerPool pool, ServerAddress server, IConnection connection) : IConnectionOwner
+internal sealed class ServerConnection(ServerPool pool, ServerAddress server, ConnectionSlots slots, IConnection connection) : IConnectionOwner
 {
     internal ServerConnection? Newer, Older;                        // neighbours among the idle ones of its server
     internal bool IsIdle;
@@ -13,6 +13,10 @@ internal sealed class ServerConnection(ServerPool pool, ServerAddress server, IC
     internal int Generation;
 
     public ServerAddress Server => server;
+
+    /// <summary>Where its slot goes back to.</summary>
+    public ConnectionSlots Slots => slots;
+
     public IConnection Connection => connection;
 
     void IConnectionOwner.OnReady(IConnection ready)
