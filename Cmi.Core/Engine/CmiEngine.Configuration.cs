@@ -29,6 +29,7 @@ public sealed partial class CmiEngine
     /// <param name="options">The settings, all of them.</param>
     /// <exception cref="OptionsValidationException">The options have faults; it lists all of them.</exception>
     /// <exception cref="InvalidOperationException">The engine has stopped.</exception>
+    /// <exception cref="Exception">The queue of a new group could not be made; nothing has changed.</exception>
     public void Apply(CmiOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
