@@ -120,12 +120,14 @@ internal sealed class ServerGroups(Func<ServerGroup, IJobQueue>? create)
             if (before.TryGetValue(server, out var slots)) slots.Change(limit, maxIdle);
             after.Add(server, slots ?? new(limit, maxIdle));
         }
-        // A server that has left its groups is kept for one more change at least: a grant may be on its way to a connection.
+        // A server that has left its groups is kept for one more change at least, since a grant may be on its way to a connection; and as long as
+        // requests may wait in a group that was removed.
         var left = before.Keys.Where(server => !after.ContainsKey(server)).ToHashSet();
         foreach (var server in left)
         {
             before[server].KeepNoneIdle();
-            if (!_left.Contains(server) || !before[server].TryEnd()) after.Add(server, before[server]);
+            var mayBeGranted = !_left.Contains(server) || _removed.Exists(group => group.Group.Servers.Contains(server));
+            if (mayBeGranted || !before[server].TryEnd()) after.Add(server, before[server]);
         }
         (_left, _slots) = (left, after);
     }

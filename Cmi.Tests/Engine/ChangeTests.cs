@@ -236,6 +236,34 @@ public sealed class ChangeTests
     }
 
     [Test]
+    public async Task GroupIsRemovedAndAllItsConnectionsAreClosed_RequestsThatWaitAreServedAllTheSame()
+    {
+        await using var gateway = Make(o => o.Servers.MaxRequests = 1, TestGateway.Url(1));
+        gateway.Server(1).Accepted = peer => peer.Changed = p =>
+        {
+            if (p.ReceiveText().Length == 0) return;
+            p.Send("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n");
+            p.Close();
+        };
+        var client = gateway.Connect();
+        var queue = (JobQueue)gateway.Queue;
+        queue.TryAcquire(new(1, "default", 0, 0, 0, 0, long.MaxValue, 0, 1, default), out var elsewhere);
+        client.Send(Http.Get("/1") + Http.Get("/2"));
+        gateway.Run();
+        static void Without(CmiOptions o)
+        {
+            o.Servers.Addresses.Clear();
+            o.AddGroup("b", g => g.AddServer(TestGateway.Url(2)));
+            o.AddRoute("b", r => r.Group = "b");
+        }
+        for (var i = 0; i < 3; i++) gateway.Apply(Without);
+
+        queue.Complete(elsewhere, GrantOutcome.Done);
+
+        Assert.That(Http.Replies(client.ReceiveAll()).Select(reply => reply.Status), Is.EqualTo([200, 200]));
+    }
+
+    [Test]
     public async Task GroupComesBackWhileItIsBusy_ItsLimitCountsWhatIsInFlight()
     {
         await using var gateway = Make(o => o.Servers.MaxRequests = 1, TestGateway.Url(1));
