@@ -1,3 +1,4 @@
+using Cmi.Forwarding;
 using Cmi.Http1;
 
 namespace Cmi.Engine;
@@ -34,6 +35,8 @@ internal sealed class EngineSettings(CmiOptions options)
 
     /// <summary>The largest head of either side.</summary>
     public int MaxHeadBytes => Math.Max(RequestHead.MaxBytes, ReplyHead.MaxBytes);
+
+    public readonly PeerRule Peers = new(options.Forwarded);
 
     internal static long Ms(TimeSpan time) => (long)time.TotalMilliseconds;
 }

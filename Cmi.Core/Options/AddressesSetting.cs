@@ -2,13 +2,14 @@ using Microsoft.Extensions.Configuration;
 
 namespace Cmi;
 
-/// <summary>Addresses; at least one, as a rule.</summary>
+/// <summary>Addresses; at least one, unless there may be none.</summary>
 /// <param name="key">Its name below <c>Cmi:</c>.</param>
 /// <param name="get">The list.</param>
 /// <param name="read">What is wrong with an address, or what tells whether it is there twice (<see langword="null"/>: it may be).</param>
-/// <param name="mayBeEmpty">The exception of the rule.</param>
+/// <param name="mayBeEmpty">Whether there may be none; by default not.</param>
 internal sealed class AddressesSetting(
-    string key, Func<CmiOptions, IList<string>> get, Func<string?, (string? Fault, object? Identity)> read, Func<CmiOptions, bool> mayBeEmpty)
+    string key, Func<CmiOptions, IList<string>> get, Func<string?, (string? Fault, object? Identity)> read,
+    Func<CmiOptions, bool>? mayBeEmpty = null)
     : Setting(key)
 {
     internal override void Bind(CmiOptions options, IConfigurationSection value, List<string> faults)
@@ -24,7 +25,7 @@ internal sealed class AddressesSetting(
     internal override void Check(CmiOptions options, List<string> faults, string name)
     {
         var addresses = get(options);
-        if (addresses.Count == 0 && !mayBeEmpty(options)) faults.Add($"{name} is empty; it must have at least one address.");
+        if (addresses.Count == 0 && mayBeEmpty?.Invoke(options) != true) faults.Add($"{name} is empty; it must have at least one address.");
         var seen = new Dictionary<object, int>();
         for (var i = 0; i < addresses.Count; i++)
         {

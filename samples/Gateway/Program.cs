@@ -72,6 +72,7 @@ IHost BuildHost()
     foreach (var file in configuration.Providers.OfType<SettingsFile>()) builder.Services.AddSingleton<IValidateOptions<CmiOptions>>(file);
     if (demo is not null) builder.Services.AddCmi(o => GatewayConfiguration.AddDemo(demo.Urls, o));
     builder.Services.AddSingleton<IHostLifetime>(signals);
+    builder.Services.AddHostedService<MemoryReturn>();
     builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = Timeout.InfiniteTimeSpan);       // Cmi:Timeouts:Drain bounds it
     AddLogging(builder.Logging);
     return builder.Build();
