@@ -68,7 +68,7 @@ public sealed partial class CmiEngine
     private static ListenAddress[] EndpointsOf(CmiOptions options) =>
     [
         .. options.Endpoints.Select(url =>
-            ListenAddress.TryParse(url, out var at, out var fault) ? at : throw new ArgumentException($"The endpoint '{url}' {fault}.")),
+            ListenAddress.TryParse(url, out var at, out var fault) ? at : throw new ArgumentException($"The endpoint '{url}' {fault}.", nameof(options))),
     ];
 
     // The loops are asked one turn after the change at the earliest, so that no request begins with the group behind the question. What is in use is asked

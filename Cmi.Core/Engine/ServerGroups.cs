@@ -98,7 +98,7 @@ internal sealed class ServerGroups(Func<ServerGroup, IJobQueue>? create)
     private static ServerGroup Describe(string name, ServerOptions options, ServerGroup? before)
     {
         var servers = options.Addresses.Select(url =>
-            ServerAddress.TryParse(url, out var server, out var fault) ? server : throw new ArgumentException($"The server '{url}' {fault}."));
+            ServerAddress.TryParse(url, out var server, out var fault) ? server : throw new ArgumentException($"The server '{url}' {fault}.", nameof(options)));
         IServerSelector selector = options.Selection == ServerSelection.RoundRobin ? new RoundRobinSelector() : new LeastJobsSelector();
         if (before?.Selector.GetType() == selector.GetType()) selector = before.Selector;
         var group = new ServerGroup(name, servers, selector, options.MaxRequests, options.MaxConnections ?? options.MaxRequests);

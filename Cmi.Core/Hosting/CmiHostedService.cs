@@ -8,7 +8,7 @@ namespace Cmi.Hosting;
 /// Starts the engine with the host, and drains it when the host stops. The engine is asked for at the start only: a host makes its services before it
 /// checks the options, and a fault must be told as such. While it runs, settings that change are taken over. <para>Threading: the host's; one call at a time.</para>
 /// </summary>
-internal sealed class CmiHostedService(IServiceProvider services) : IHostedService
+internal sealed class CmiHostedService(IServiceProvider services) : IHostedService, IDisposable
 {
     private SettingsWatcher? _watcher;
     private CmiEngine? _engine;                                     // null: not running
@@ -21,6 +21,8 @@ internal sealed class CmiHostedService(IServiceProvider services) : IHostedServi
         _watcher = new(engine, services.GetServices<CmiConfiguration>(), services.GetRequiredService<IOptionsFactory<CmiOptions>>(),
             services.GetService<TimeProvider>() ?? TimeProvider.System);
     }
+
+    public void Dispose() => _watcher?.Dispose();
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {

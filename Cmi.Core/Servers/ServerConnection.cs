@@ -19,6 +19,16 @@ internal sealed class ServerConnection(ServerPool pool, ServerAddress server, Co
 
     public IConnection Connection => connection;
 
+    /// <summary>Closes it for good, and gives its slot back.</summary>
+    /// <param name="abort">Why it is reset; <see langword="null"/>: a clean close.</param>
+    public void Close(string? abort)
+    {
+        Generation++;
+        if (abort is null) connection.Close();
+        else connection.Abort(abort);
+        slots.Release();
+    }
+
     void IConnectionOwner.OnReady(IConnection ready)
     {
         // Idle, it can only have to say that it ended, broke, or brought bytes that nobody asked for (RFC 9112 §9.2): none is a reason to keep it.
@@ -44,6 +54,6 @@ internal readonly struct ServerLease(ServerPool pool, ServerConnection connectio
     /// <param name="abort">Why it is reset; <see langword="null"/>: a clean close.</param>
     public void Close(string? abort = null)
     {
-        if (connection.Generation == _generation) pool.Close(connection, abort);
+        if (connection.Generation == _generation) connection.Close(abort);
     }
 }

@@ -91,14 +91,14 @@ internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Fun
     internal void Return(ServerConnection connection)
     {
         Debug.Assert(loop.IsCurrent);
-        var slots = connection.Slots;
-        if (_closed || slots.MaxIdle == 0 || slots.IsWanted)
+        var bounds = connection.Slots;
+        if (_closed || bounds.MaxIdle == 0 || bounds.IsWanted)
         {
-            Close(connection, null);
+            connection.Close(null);
             return;
         }
         if (!_idle.TryGetValue(connection.Server, out var list)) _idle.Add(connection.Server, list = new());
-        if (list.Count >= slots.MaxIdle) DropIdle(list.Oldest!);          // this one is the warmer
+        if (list.Count >= bounds.MaxIdle) DropIdle(list.Oldest!);          // this one is the warmer
         connection.Generation++;
         connection.IsIdle = true;
         connection.IdleSince = loop.Now;
@@ -117,15 +117,7 @@ internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Fun
     {
         if (!connection.IsIdle) return;
         Unlink(_idle[connection.Server], connection);
-        Close(connection, null);
-    }
-
-    internal void Close(ServerConnection connection, string? abort)
-    {
-        connection.Generation++;
-        if (abort is null) connection.Connection.Close();
-        else connection.Connection.Abort(abort);
-        connection.Slots.Release();
+        connection.Close(null);
     }
 
     private void Unlink(IdleList list, ServerConnection connection)
