@@ -47,6 +47,8 @@ public sealed class SettingsWatcherTests
         var stopped = _engine.StopAsync();
         _transport.Crank.RunUntil(stopped, TimeSpan.FromSeconds(10));
         await stopped;
+        await _engine.DisposeAsync();
+        await _provider.DisposeAsync();
         Directory.Delete(Path.GetDirectoryName(_file)!, recursive: true);
     }
 

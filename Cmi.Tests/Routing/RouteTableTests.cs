@@ -133,7 +133,7 @@ public sealed class RouteTableTests
     private static RouteTable Table(params (string Name, string? Host, string? PathPrefix)[] routes) => new(
         [
             .. routes.Select(r => new RouteRule(
-                new(r.Name, Settings, group: null), r.Host is null ? null : HostPattern.TryParse(r.Host, out var host) ? host : throw new ArgumentException(r.Host), r.PathPrefix)),
+                new(r.Name, Settings, group: null), r.Host is null ? null : HostPattern.TryParse(r.Host, out var host) ? host : throw new FormatException(r.Host), r.PathPrefix)),
         ],
         new("", Settings, group: null, refusal: 404),
         new("", Settings, group: null, refusal: 421));
