@@ -66,10 +66,10 @@ public sealed class TieredBufferStoreTests
     [Test]
     public void Young_StaysInTheFirstTier()
     {
-        var buffers = Enumerable.Range(0, 5).Select(i => Create(100 * KiB, i)).ToList();
+        var buffers = Enumerable.Range(0, 5).Select(i => Create(60 * KiB, i)).ToList();
         Wait();
         Assert.That((_middle.Made, _ram.LiveBuffers), Is.EqualTo((0, 5)));
-        for (var i = 0; i < 5; i++) AssertContent(buffers[i], 0, 100 * KiB, i);
+        for (var i = 0; i < 5; i++) AssertContent(buffers[i], 0, 60 * KiB, i);
     }
 
     [Test]
@@ -100,7 +100,9 @@ public sealed class TieredBufferStoreTests
     public void ReadByAFastClient_Stays()
     {
         var read = Create(128 * KiB, 1);
-        for (var i = 0; i < 11; i++) Create(64 * KiB, 2 + i);
+        for (var i = 0; i < 10; i++) Create(64 * KiB, 2 + i);
+        AssertContent(read, 0, 100, 1);
+        Create(64 * KiB, 12);                                       // now memory is above its mark
         for (var round = 0; round < 20; round++)
         {
             AssertContent(read, 0, 100, 1);                         // and no further: its client takes a little at a time, again and again
@@ -222,11 +224,11 @@ public sealed class TieredBufferStoreTests
     [Test]
     public void TierLosesWhatItHolds_OnlyThatContentFails()
     {
-        var kept = Create(100 * KiB, 1);
+        var kept = Create(30 * KiB, 1);                             // smaller than all that moves
         var lost = Create(4 * 1024 * KiB, 2);
         _middle.FailsReads = true;
         Assert.That(() => AssertContent(lost, 0, 4 * 1024 * KiB, 2), Throws.InstanceOf<IOException>());
-        AssertContent(kept, 0, 100 * KiB, 1);
+        AssertContent(kept, 0, 30 * KiB, 1);
     }
 
     [Test]
@@ -234,9 +236,12 @@ public sealed class TieredBufferStoreTests
     {
         _middle.Capacity = 2_000 * KiB;
         var first = Create(1500 * KiB, 1);
-        while (_middle.Held < _middle.Capacity) Create(200 * KiB, 2);
-        _middle.Defers = true;
-        Wait();
+        _lowest.RefusesBuffers = true;
+        var other = On(() => _store.TryCreate(_loop, null))!;
+        _buffers.Add(other);
+        while (RoomOf(other) == Room.Ok) AppendPiece(other, 64 * KiB, 2);
+        (_lowest.RefusesBuffers, _middle.Defers) = (false, true);
+        _loop.Advance(TimeSpan.FromMilliseconds(100));
         Assert.That(_middle.Deferred, Is.GreaterThan(0), "the middle is read");
         Task reading = null!;
         _loop.Run(() => reading = ReadAll());
@@ -284,6 +289,7 @@ public sealed class TieredBufferStoreTests
     public void SmallContentInTheSteadyState_AllocatesNothing()
     {
         var bytes = new byte[20 * KiB];
+        var store = new TieredBufferStore([new RamBufferStore(new() { MaxTotalBytes = 64 << 20 }), _middle]);
         long allocated = 0;
         _loop.Run(() =>
         {
@@ -296,7 +302,7 @@ public sealed class TieredBufferStoreTests
 
         void Use()
         {
-            var buffer = _store.TryCreate(_loop, bytes.Length)!;
+            var buffer = store.TryCreate(_loop, bytes.Length)!;
             var room = buffer.WaitForRoomAsync(CancellationToken.None);
             if (!room.IsCompletedSuccessfully || room.Result != Room.Ok) throw new InvalidOperationException("no room");
             bytes.CopyTo(buffer.GetMemory(bytes.Length));

@@ -10,6 +10,9 @@ public sealed class TieredGatewayTests
     private const int KiB = 1024;
     private readonly List<InMemoryPeer> _clients = [];
 
+    [SetUp]
+    public void ForgetClients() => _clients.Clear();
+
     [Test]
     public async Task RepliesThatWaitForSlowClients_MoveDownAndAreRight()
     {
