@@ -70,10 +70,20 @@ internal static class CmiSettings
         new ChoiceSetting<Distribution>("Pipelining:Distribute",
             o => o.Pipelining.Distribute, (o, value) => o.Pipelining.Distribute = value),
         new FlagSetting("Buffers:Always", (o, value) => o.Buffers.Always = value),
+
+        new TextSetting("AccessLog:Path", o => o.AccessLog.Path, (o, value) => o.AccessLog.Path = value, "the path of a file, or -", PathFault),
+        new TextSetting("AccessLog:Template", o => o.AccessLog.Template, (o, value) => o.AccessLog.Template = value, "text with names in braces", TemplateFault),
+        new NumberSetting("AccessLog:BufferBytes", 65_536, 1024 * MiB,
+            o => o.AccessLog.BufferBytes, (o, value) => o.AccessLog.BufferBytes = value),
     ];
 
     // Of a head limit that is a fault itself nothing follows for the line.
     private static int HighestRequestLine(CmiOptions o) => o.Limits.MaxRequestHeadBytes is var head and >= 1024 and <= MiB ? head : MiB;
+
+    private static string? PathFault(string path) =>
+        path != Telemetry.AccessLogFile.StandardOutput && !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(path))) ? "is in no directory that is there" : null;
+
+    private static string? TemplateFault(string template) => Telemetry.TemplateAccessLine.TryParse(template, out _, out var fault) ? null : fault;
 
     // Two endpoints with port 0 get different ports, so they are not the same.
     private static (string?, object?) ReadEndpoint(string? text) =>

@@ -37,4 +37,13 @@ internal static partial class Log
 
     [LoggerMessage(2023, LogLevel.Warning, "The buffer store is full; the youngest reply that is held gives way.")]
     public static partial void HeldReplyGaveWay(this ILogger logger);
+
+    [LoggerMessage(2040, LogLevel.Error, "The access log {Path} cannot be written; its records are lost until it can be again.")]
+    public static partial void AccessLogFailed(this ILogger logger, Exception exception, string path);
+
+    [LoggerMessage(2041, LogLevel.Warning, "{Count} records of the access log were lost.")]
+    public static partial void AccessLogDropped(this ILogger logger, long count);
+
+    [LoggerMessage(2042, LogLevel.Error, "The host's access log failed; this is told once.")]
+    public static partial void AccessLogThrew(this ILogger logger, Exception exception);
 }
