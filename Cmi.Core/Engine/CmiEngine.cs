@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Cmi.Engine;
 using Cmi.Queues;
 using Cmi.Servers;
@@ -15,7 +16,7 @@ namespace Cmi;
 public sealed class CmiEngine : IAsyncDisposable
 {
     private readonly EngineConfiguration _configuration;
-    private readonly LoopState[] _loops;
+    private readonly LoopState[] _loops = [];                        // the meter may be asked before they are there
     private readonly Dictionary<ServerAddress, ConnectionSlots> _slots = [];
     private readonly List<ListenAddress> _wanted = [];
     private readonly Lock _gate = new();
@@ -33,8 +34,11 @@ public sealed class CmiEngine : IAsyncDisposable
     /// <param name="buffers">The buffer store; the engine does not dispose it.</param>
     /// <param name="queue">Makes the queue of a server group, which the engine disposes; by default a <see cref="JobQueue"/>.</param>
     /// <param name="logger">The log.</param>
+    /// <param name="meters">Makes the meter <c>Cmi</c>; by default the engine makes its own.</param>
+    /// <param name="accessLog">Takes one record for each exchange, in the place of <see cref="CmiOptions.AccessLog"/>; the engine does not dispose it.</param>
     /// <exception cref="ArgumentException">An address of the options cannot be read, or there is none.</exception>
-    public CmiEngine(CmiOptions options, IConnectionManager connections, IBufferStore buffers, Func<ServerGroup, IJobQueue>? queue = null, ILogger<CmiEngine>? logger = null)
+    public CmiEngine(CmiOptions options, IConnectionManager connections, IBufferStore buffers, Func<ServerGroup, IJobQueue>? queue = null, ILogger<CmiEngine>? logger = null,
+        IMeterFactory? meters = null, IAccessLog? accessLog = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(connections);
@@ -48,6 +52,7 @@ public sealed class CmiEngine : IAsyncDisposable
         var settings = new RouteSettings(options);
         _configuration = new(new(options), [active], new("default", settings, active), new("", settings, group: null));
         foreach (var server in group.Servers) _slots.Add(server, new(group.MaxConnectionsPerServer));
+        Telemetry = new(this, options.AccessLog, meters, accessLog, Logger);
         _loops = [.. connections.Loops.Select(loop => new LoopState(this, loop, _configuration, SlotsOf, Reclaim))];
     }
 
@@ -58,6 +63,9 @@ public sealed class CmiEngine : IAsyncDisposable
     internal IBufferStore Buffers { get; }
     internal EngineConfiguration Configuration => _configuration;
     internal ILogger Logger { get; }
+    internal EngineTelemetry Telemetry { get; }
+    internal int Clients => Volatile.Read(ref _clients);
+    internal long AccessLogDropped => Telemetry.AccessLogDropped;
     internal RoomArbiter Arbiter { get; } = new();
     internal bool IsDraining => _draining;
     internal IReadOnlyList<LoopState> Loops => _loops;
@@ -86,6 +94,7 @@ public sealed class CmiEngine : IAsyncDisposable
     {
         if (_listeners.Length > 0 || _draining) throw new InvalidOperationException("The engine was started before.");
         var listeners = new List<IListener>();
+        Telemetry.Start();
         try
         {
             foreach (var at in _wanted) listeners.Add(await Connections.ListenAsync(at, Accept, cancellationToken));
@@ -154,6 +163,13 @@ public sealed class CmiEngine : IAsyncDisposable
     private ConnectionSlots SlotsOf(ServerAddress server) =>
         _slots.TryGetValue(server, out var slots) ? slots : throw new IOException($"The job queue granted {server}, which is not a server of the group.");
 
+    /// <summary>Connections to a server that are open or being dialled, over all loops.</summary>
+    internal int OpenConnections(ServerAddress server) => _slots.TryGetValue(server, out var slots) ? slots.Open : 0;
+
+    /// <summary>What each loop has counted of each server that was asked.</summary>
+    internal IEnumerable<(ServerAddress Server, ServerCounters[] Counters)> Servers() => _loops
+        .SelectMany(loop => loop.Pool.Counters).GroupBy(entry => entry.Key, (server, entries) => (server, entries.Select(entry => entry.Value).ToArray()));
+
     private void Reclaim(ServerAddress server)
     {
         foreach (var state in _loops) state.Loop.Post(_ => state.Pool.Reclaim(server), null);
@@ -180,6 +196,7 @@ public sealed class CmiEngine : IAsyncDisposable
         foreach (var state in _loops) await OnLoop(state, state => cut += state.Cut());
         if (cut > 0) Logger.DrainCut(cut);
         foreach (var group in _configuration.Groups) await group.Queue.DisposeAsync();
+        await Telemetry.DisposeAsync();
         if (ran) Logger.Stopped();
     }
 

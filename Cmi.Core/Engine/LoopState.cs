@@ -32,7 +32,7 @@ internal sealed class LoopState
         var settings = configuration.Settings;
         var heads = Math.Max(settings.RequestHead.MaxBytes, settings.ReplyHead.MaxBytes);
         Memory = new(heads + LoopMemory.MaxReceiveBytes + Gather.Capacity);
-        Pool = new(loop, engine.Connections, slots, reclaim, settings.MaxIdleServerConnections, settings.ServerIdle);
+        Pool = new(loop, engine.Connections, slots, reclaim, settings.MaxIdleServerConnections, settings.ServerIdle, engine.Telemetry.Metrics);
         _starvedPoll = new(static state => ((LoopState)state!).WakeStarved(), this);
     }
 
@@ -51,6 +51,10 @@ internal sealed class LoopState
     public RequestHead RequestHead { get; } = new();
     public ResponseHead ResponseHead { get; } = new();
     public EngineCounters Counters { get; } = new();
+
+    /// <summary>Whether anybody wants to know of single exchanges; asked once a turn.</summary>
+    public bool IsWatched { get; private set; }
+
     public IReadOnlyCollection<ClientSession> Sessions => _sessions;
 
     /// <summary>The present second as the Date field says it (RFC 9110 §5.6.7).</summary>
@@ -79,6 +83,7 @@ internal sealed class LoopState
         }
         var session = new ClientSession(this, connection);
         _sessions.Add(session);
+        Counters.Accepted++;
         Engine.ClientCameOrLeft(1);
         session.Start();
     }
@@ -161,6 +166,7 @@ internal sealed class LoopState
     {
         // Those that are woken meanwhile run in the next turn, behind its I/O events: nobody starves the others.
         _runPosted = false;
+        IsWatched = Engine.Telemetry.IsWatching;
         (_woken, _running) = (_running, _woken);
         while (_running.TryDequeue(out var session))
         {
@@ -184,10 +190,4 @@ internal sealed class LoopState
         foreach (var session in _starvedBefore) session.WakeAll();
         _starvedBefore.Clear();
     }
-}
-
-/// <summary>What one loop has counted. Written by the loop, read by any thread.</summary>
-internal sealed class EngineCounters
-{
-    public long Requests, RepliesDirect, RepliesStored, OwnReplies, Retries, RepliesCut;
 }

@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
+using Cmi.Telemetry;
 
 namespace Cmi.Servers;
 
@@ -13,20 +15,29 @@ namespace Cmi.Servers;
 /// <param name="reclaim">Asks the pools of all loops to close an idle connection to a server.</param>
 /// <param name="maxIdle">Idle connections to one server; 0: none are kept.</param>
 /// <param name="idleMs">How long one stays idle.</param>
-internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Func<ServerAddress, ConnectionSlots> slots, Action<ServerAddress> reclaim, int maxIdle, long idleMs)
+/// <param name="metrics">Is told how long connections were open.</param>
+internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Func<ServerAddress, ConnectionSlots> slots, Action<ServerAddress> reclaim, int maxIdle, long idleMs, CmiMetrics? metrics = null)
 {
     private readonly Dictionary<ServerAddress, IdleList> _idle = [];
     private LoopTimer? _timer;
     private bool _closed;
 
-    private sealed class IdleList
+    private sealed class IdleList(ServerCounters counters)
     {
+        public readonly ServerCounters Counters = counters;
         public ServerConnection? Newest, Oldest;
         public int Count;
     }
 
     /// <summary>Idle connections, over all servers.</summary>
     public int IdleCount { get; private set; }
+
+    /// <summary>What this loop has counted of each server that it has been to.</summary>
+    /// <value>Any thread may read it.</value>
+    public ConcurrentDictionary<ServerAddress, ServerCounters> Counters { get; } = [];
+
+    /// <summary>What this loop counts of a server.</summary>
+    public ServerCounters CountersOf(ServerAddress server) => ListOf(server).Counters;
 
     /// <summary>Takes the idle connection that was used last.</summary>
     public bool TryTake(ServerAddress server, out ServerLease lease)
@@ -55,7 +66,7 @@ internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Fun
             slot.Release();
             throw;
         }
-        return new(this, new ServerConnection(this, server, connection));
+        return new(this, new ServerConnection(this, server, connection, ListOf(server).Counters, loop.Now));
     }
 
     /// <summary>Closes the idle connection that is least likely to be used again, if someone waits for its slot.</summary>
@@ -78,7 +89,7 @@ internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Fun
     internal void Return(ServerConnection connection)
     {
         Debug.Assert(loop.IsCurrent);
-        if (!_idle.TryGetValue(connection.Server, out var list)) _idle.Add(connection.Server, list = new());
+        var list = ListOf(connection.Server);
         if (_closed || maxIdle == 0 || slots(connection.Server).IsWanted)
         {
             Close(connection, null);
@@ -93,6 +104,7 @@ internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Fun
         list.Newest = connection;
         list.Oldest ??= connection;
         list.Count++;
+        list.Counters.Idle++;
         IdleCount++;
         connection.Connection.SetOwner(connection);
         _timer ??= new(static pool => ((ServerPool)pool!).Expire(), this);
@@ -112,6 +124,15 @@ internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Fun
         if (abort is null) connection.Connection.Close();
         else connection.Connection.Abort(abort);
         slots(connection.Server).Release();
+        metrics?.ServerConnectionClosed(connection.Counters.Labels, (loop.Now - connection.OpenedAt) / 1000.0);
+    }
+
+    private IdleList ListOf(ServerAddress server)
+    {
+        if (_idle.TryGetValue(server, out var list)) return list;
+        list = new(Counters[server] = new(new(server)));
+        _idle.Add(server, list);
+        return list;
     }
 
     private void Unlink(IdleList list, ServerConnection connection)
@@ -123,6 +144,7 @@ internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Fun
         connection.Newer = connection.Older = null;
         connection.IsIdle = false;
         list.Count--;
+        list.Counters.Idle--;
         IdleCount--;
         if (IdleCount == 0 && _timer is not null) loop.ClearTimer(_timer);
     }

@@ -1,3 +1,4 @@
+using Cmi.Engine;
 using Cmi.Messages;
 
 namespace Cmi.Telemetry;
@@ -20,6 +21,9 @@ internal static class Attributes
 
     /// <summary>An error of no known kind, or a method that is not of RFC 9110 or RFC 5789.</summary>
     public const string Other = "_OTHER";
+
+    /// <summary>What <see cref="ErrorType"/> says of an attempt that was given up since its client has left, or its reply is not wanted any more.</summary>
+    public const string Abandoned = "abandoned";
 
     private const int FirstStatus = 100, LastStatus = 999;
 
@@ -52,35 +56,4 @@ internal static class Attributes
         AttemptFault.StoreFailed => "store_failed",
         _ => Other,
     };
-}
-
-/// <summary>Why an attempt at a server came to nothing.</summary>
-internal enum AttemptFault : byte
-{
-    /// <summary>The server could not be reached.</summary>
-    ConnectFailed,
-
-    /// <summary>It did not accept a connection in time.</summary>
-    ConnectTimeout,
-
-    /// <summary>A pooled connection ended as the request was written, before a byte of a reply.</summary>
-    StaleConnection,
-
-    /// <summary>The connection ended or broke before the reply was whole.</summary>
-    ConnectionLost,
-
-    /// <summary>No reply head came in time.</summary>
-    HeadTimeout,
-
-    /// <summary>No further content came in time.</summary>
-    ContentTimeout,
-
-    /// <summary>The time for all attempts was over.</summary>
-    ExchangeTimeout,
-
-    /// <summary>What came is no HTTP reply, or none to this request.</summary>
-    BadReply,
-
-    /// <summary>Not the server's fault: the buffer store failed.</summary>
-    StoreFailed,
 }

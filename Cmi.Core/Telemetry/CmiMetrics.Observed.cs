@@ -8,7 +8,7 @@ namespace Cmi.Telemetry;
 // What is looked at only when somebody asks.
 internal sealed partial class CmiMetrics
 {
-    private const string PathAttribute = "cmi.reply.path", TierAttribute = "cmi.buffer.tier", OutcomeAttribute = "cmi.reload.outcome";
+    private const string PathAttribute = "cmi.reply.path", TierAttribute = "cmi.buffer.tier";
 
     private void CreateObserved()
     {
@@ -67,7 +67,6 @@ internal sealed partial class CmiMetrics
     [
         new(Sum(c => Volatile.Read(ref c.RepliesDirect)), Tag(PathAttribute, "direct")),
         new(Sum(c => Volatile.Read(ref c.RepliesStored)), Tag(PathAttribute, "stored")),
-        new(Sum(c => Volatile.Read(ref c.RepliesWithoutContent)), Tag(PathAttribute, "none")),
     ];
 
     private IEnumerable<Measurement<long>> OwnReplies()

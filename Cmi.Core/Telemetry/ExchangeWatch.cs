@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Cmi.Engine;
 using Cmi.Http1;
 using Cmi.Messages;
 
@@ -57,7 +58,7 @@ internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time
     public void AttemptBegins(ServerLabels server)
     {
         LeavesQueue(granted: true);
-        (_server, _attemptOpen, _connected, _headCame) = (server, true, 0, 0);
+        (_server, _attemptOpen, _connected, _headCame, _failure) = (server, true, 0, 0, null);
         _granted = time.GetTimestamp();
         if (_span is { } span) _attemptSpan = CmiTracing.StartAttempt(span, _method, server, _attempts, time.GetUtcNow());
         _attempts++;
@@ -124,7 +125,6 @@ internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time
     public void End(in ExchangeEnding ending)
     {
         LeavesQueue(granted: false);
-        AttemptEnds(ending.Status, ending.End is ExchangeEnd.NoReply or ExchangeEnd.Cut ? "client_left" : null, ending.Reason);
         var now = time.GetTimestamp();
         var total = time.GetElapsedTime(_began, now);
         var error = ending.End switch

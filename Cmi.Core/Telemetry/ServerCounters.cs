@@ -1,3 +1,5 @@
+using Cmi.Engine;
+
 namespace Cmi.Telemetry;
 
 /// <summary>What one loop has counted of one server. <para>Threading: written by the loop, read by any thread.</para></summary>
@@ -17,10 +19,10 @@ internal sealed class ServerCounters(ServerLabels labels)
     public long RepliesCut;
 
     /// <summary>Attempts that failed, by <see cref="AttemptFault"/>.</summary>
-    public readonly long[] Failures = new long[Enum.GetValues<AttemptFault>().Length];
+    public readonly long[] Failures = new long[AttemptFaults.Count];
 
     /// <summary>Attempts that followed a failed one at this server, by its <see cref="AttemptFault"/>.</summary>
-    public readonly long[] Retries = new long[Enum.GetValues<AttemptFault>().Length];
+    public readonly long[] Retries = new long[AttemptFaults.Count];
 
     public ServerLabels Labels => labels;
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Text;
 using Cmi.Queues;
 using Cmi.Testing;
@@ -10,7 +11,8 @@ internal sealed class TestGateway : IAsyncDisposable
     private readonly Dictionary<int, InMemoryServer> _servers = [];
     private readonly List<InMemoryPeer> _clients = [];
 
-    public TestGateway(Action<CmiOptions>? configure = null, int servers = 2, InMemoryOptions? transport = null, IBufferStore? store = null, Func<ServerGroup, IJobQueue>? queue = null)
+    public TestGateway(Action<CmiOptions>? configure = null, int servers = 2, InMemoryOptions? transport = null, IBufferStore? store = null, Func<ServerGroup, IJobQueue>? queue = null,
+        IMeterFactory? meters = null, IAccessLog? accessLog = null)
     {
         Transport = new(transport);
         Store = store as ScriptedStore ?? new ScriptedStore();
@@ -23,7 +25,7 @@ internal sealed class TestGateway : IAsyncDisposable
         }
         options.Servers.Selection = ServerSelection.RoundRobin;
         configure?.Invoke(options);
-        Engine = new(options, Transport, store ?? Store, group => Queue = queue?.Invoke(group) ?? new JobQueue(group, options.Limits.MaxQueuedRequests), Log);
+        Engine = new(options, Transport, store ?? Store, group => Queue = queue?.Invoke(group) ?? new JobQueue(group, options.Limits.MaxQueuedRequests), Log, meters, accessLog);
         var started = Engine.StartAsync();
         Transport.Crank.RunUntil(started, TimeSpan.FromSeconds(10));
     }
