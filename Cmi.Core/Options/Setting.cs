@@ -151,6 +151,8 @@ internal sealed class FlagSetting(string key, Action<CmiOptions, bool> set) : Va
 internal sealed class TextSetting(string key, Func<CmiOptions, string?> get, Action<CmiOptions, string?> set, string rule, Func<string, string?> fault)
     : Setting(key)
 {
+    internal string Rule => rule;
+
     internal override void Bind(CmiOptions options, IConfigurationSection value, List<string> faults)
     {
         if (value.GetChildren().Any()) faults.Add($"{value.Path} is a section; it must be {rule}.");

@@ -11,7 +11,9 @@ namespace Cmi.Telemetry;
 /// </summary>
 internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time)
 {
-    // Times are readings of the clock; 0: not come to that yet.
+    private const long NotYet = -1;
+
+    // Readings of the clock.
     private long _began, _asked, _granted, _connected, _headCame, _whole, _leaves;
     private TimeSpan _head, _content, _queue, _connect, _serverHead, _serverContent, _held;
     private Activity? _span, _attemptSpan;
@@ -34,7 +36,7 @@ internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time
     public void Begin(Method method, TimeSpan headWait)
     {
         _began = time.GetTimestamp();
-        _asked = _granted = _connected = _headCame = _whole = _leaves = 0;
+        _asked = _granted = _connected = _headCame = _whole = _leaves = NotYet;
         _content = _queue = _connect = _serverHead = _serverContent = _held = default;
         (_method, _head, RequestBytes, _attempts, _attemptOpen) = (method, headWait, 0, 0, false);
         (_span, _attemptSpan, _server, _group, _failure) = (null, null, null, null, null);
@@ -58,7 +60,7 @@ internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time
     public void AttemptBegins(ServerLabels server)
     {
         LeavesQueue(granted: true);
-        (_server, _attemptOpen, _connected, _headCame, _failure) = (server, true, 0, 0, null);
+        (_server, _attemptOpen, _connected, _headCame, _failure) = (server, true, NotYet, NotYet, null);
         _granted = time.GetTimestamp();
         if (_span is { } span) _attemptSpan = CmiTracing.StartAttempt(span, _method, server, _attempts, time.GetUtcNow());
         _attempts++;
@@ -100,7 +102,7 @@ internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time
         if (!_attemptOpen) return;
         _attemptOpen = false;
         var now = time.GetTimestamp();
-        if (_connected != 0)
+        if (_connected != NotYet)
         {
             var held = time.GetElapsedTime(_connected, now);
             _held += held;
@@ -109,7 +111,7 @@ internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time
         if (error is null)
         {
             _whole = now;
-            if (_headCame != 0) _serverContent = time.GetElapsedTime(_headCame, now);
+            if (_headCame != NotYet) _serverContent = time.GetElapsedTime(_headCame, now);
             if (status >= 400) error = Attributes.StatusText(status);
         }
         telemetry.Metrics.AttemptEnded(_method, _server!, status, error, _group!, time.GetElapsedTime(_granted, now));
@@ -133,9 +135,9 @@ internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time
             ExchangeEnd.Cut => "reply_cut",
             _ => ending.Status >= 500 ? Attributes.StatusText(ending.Status) : null,
         };
-        var sent = _leaves == 0 ? 0 : ending.Status;
+        var sent = _leaves == NotYet ? 0 : ending.Status;
         telemetry.Metrics.ExchangeEnded(_method, ending.ClientMinorVersion, sent, error, _group, total, RequestBytes, ending.ReplyBytes);
-        if (_whole != 0 && ending.End == ExchangeEnd.Whole) telemetry.Metrics.ClientDrained(_group!, time.GetElapsedTime(_whole, now));
+        if (_whole != NotYet && ending.End == ExchangeEnd.Whole) telemetry.Metrics.ClientDrained(_group!, time.GetElapsedTime(_whole, now));
         var traceId = _span?.TraceId.ToHexString();
         if (_span is { } span)
         {
@@ -154,15 +156,15 @@ internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time
     }
 
     // A reply that was whole before it left waited for its turn; one that flowed waited for its commit point.
-    private TimeSpan HeldBack => _leaves == 0 ? default : _whole != 0 && _whole < _leaves ? time.GetElapsedTime(_whole, _leaves) : Since(_headCame, _leaves);
+    private TimeSpan HeldBack => _leaves == NotYet ? default : _whole != NotYet && _whole <= _leaves ? time.GetElapsedTime(_whole, _leaves) : Since(_headCame, _leaves);
 
-    private TimeSpan Since(long then, long now) => then == 0 ? default : time.GetElapsedTime(then, now);
+    private TimeSpan Since(long then, long now) => then == NotYet ? default : time.GetElapsedTime(then, now);
 
     private void LeavesQueue(bool granted)
     {
-        if (_asked == 0) return;
+        if (_asked == NotYet) return;
         var wait = time.GetElapsedTime(_asked, time.GetTimestamp());
-        _asked = 0;
+        _asked = NotYet;
         _queue += wait;
         telemetry.Metrics.QueueLeft(_group!, granted, wait);
     }

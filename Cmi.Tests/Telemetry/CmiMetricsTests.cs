@@ -165,10 +165,10 @@ public sealed class CmiMetricsTests
         var client = gateway.Connect();
         client.Send(Http.Get("/"));
         gateway.Run();
-        gateway.At(1).Send(Http.Ok(new('x', 10_000)));
+        gateway.At(1).Send(Http.Ok(new('x', 100_000)));
         gateway.Run();
         gateway.Advance(2);
-        Assert.That(client.ReceiveReply().Text, Has.Length.EqualTo(10_000));
+        Assert.That(client.ReceiveReply().Text, Has.Length.EqualTo(100_000));
         Assert.That(measured.Of("cmi.server.held").Single().Value, Is.Zero);
         Assert.That(measured.Of("cmi.client.drain").Single().Value, Is.EqualTo(2).Within(1e-9));
     }
