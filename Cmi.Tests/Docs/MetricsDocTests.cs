@@ -23,8 +23,8 @@ public sealed partial class MetricsDocTests
             {
                 client.Send(Http.Get("/"));
                 gateway.Run();
-                if (i == 0) gateway.At(2).Send(Http.Ok("yes"));
-                else gateway.At(2).Send("no HTTP\r\n\r\n");
+                if (i == 0) gateway.Server(2).Last.Send(Http.Ok("yes"));
+                else gateway.Server(2).Last.Send("no HTTP\r\n\r\n");
                 gateway.Run();
                 client.ReceiveReply();
             }
