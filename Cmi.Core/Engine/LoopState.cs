@@ -76,16 +76,13 @@ internal sealed class LoopState
     /// <summary>Takes over a client that was accepted.</summary>
     public void Accept(IConnection connection)
     {
-        if (Engine.IsDraining)
-        {
-            connection.Close();
-            return;
-        }
         var session = new ClientSession(this, connection);
         _sessions.Add(session);
         Counters.Accepted++;
+        Counters.Clients++;
         Engine.ClientCameOrLeft(1);
         session.Start();
+        if (Engine.IsDraining) session.Drain();                     // it crossed the end of its listener: one that has asked already is answered
     }
 
     /// <summary>Forgets a session that has ended.</summary>
@@ -93,6 +90,7 @@ internal sealed class LoopState
     {
         if (!_sessions.Remove(session)) return;
         _starved.Remove(session);
+        Counters.Clients--;
         Engine.ClientCameOrLeft(-1);
     }
 

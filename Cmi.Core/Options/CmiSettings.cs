@@ -34,6 +34,7 @@ internal static class CmiSettings
         new TimeSetting("Timeouts:Queue", o => o.Timeouts.Queue, (o, value) => o.Timeouts.Queue = value),
         new TimeSetting("Timeouts:Exchange", o => o.Timeouts.Exchange, (o, value) => o.Timeouts.Exchange = value),
         new TimeSetting("Timeouts:Tunnel", o => o.Timeouts.Tunnel, (o, value) => o.Timeouts.Tunnel = value),
+        new TimeSetting("Timeouts:DrainDelay", o => o.Timeouts.DrainDelay, (o, value) => o.Timeouts.DrainDelay = value, zeroAllowed: true),
         new TimeSetting("Timeouts:Drain", o => o.Timeouts.Drain, (o, value) => o.Timeouts.Drain = value, zeroAllowed: true),
 
         new NumberSetting("Limits:MaxRequestHeadBytes", 1024, MiB,

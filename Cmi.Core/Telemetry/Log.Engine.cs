@@ -17,6 +17,9 @@ internal static partial class Log
     [LoggerMessage(2003, LogLevel.Information, "Stopped.")]
     public static partial void Stopped(this ILogger logger);
 
+    [LoggerMessage(2004, LogLevel.Information, "Leaving: clients are accepted for {Seconds} s more, and told to close.")]
+    public static partial void Leaving(this ILogger logger, double seconds);
+
     [LoggerMessage(2010, LogLevel.Warning, "Attempt {Attempt} at server {Server} failed: {Reason}.")]
     public static partial void AttemptFailed(this ILogger logger, int attempt, ServerAddress server, string reason);
 
