@@ -224,9 +224,9 @@ public sealed class CmiEngine : IAsyncDisposable
     private async Task DrainAsync()
     {
         var (ran, settings) = (_state == EngineState.Listening, _configuration.Settings);
+        if (ran) _state = EngineState.Leaving;
         if (ran && settings.DrainDelay > 0)
         {
-            _state = EngineState.Leaving;
             Logger.Leaving(settings.DrainDelay / 1000.0);
             await TimeOrImpatienceAsync(settings.DrainDelay, _hurried);
         }

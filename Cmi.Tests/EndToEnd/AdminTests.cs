@@ -110,7 +110,7 @@ internal static partial class PrometheusText
                 var number => double.Parse(number, NumberStyles.Float, CultureInfo.InvariantCulture),
             }));
         }
-        Assert.That(samples.Select(sample => sample.Name + string.Concat(sample.Labels.Order().Select(label => $" {label}"))), Is.Unique);
+        Assert.That(samples.Select(sample => sample.Name + string.Concat(sample.Labels.OrderBy(label => label.Key).Select(label => $" {label}"))), Is.Unique);
         return samples;
     }
 
