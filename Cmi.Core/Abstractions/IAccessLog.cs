@@ -54,7 +54,7 @@ public readonly ref struct AccessLogEntry
     /// <summary>The exchange's number, unique in this engine; tickets of the job queue have it too.</summary>
     public long Id { get; init; }
 
-    /// <summary>The client's IP address as text; empty where unknown.</summary>
+    /// <summary>The client's IP address as text; <c>unknown</c> where the transport knows none.</summary>
     public ReadOnlySpan<byte> Client { get; init; }
 
     /// <summary>

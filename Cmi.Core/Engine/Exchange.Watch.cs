@@ -18,7 +18,7 @@ internal sealed partial class Exchange
         if (!_state.IsWatched) return;
         _watch = _spareWatch ??= new(_state.Engine.Telemetry, _state.Loop.Time);
         _watch.Begin(Method, TimeSpan.FromMilliseconds(_session.HeadWait));
-        if (head is not null) _watch.HeadRead(head, _session.PeerText);
+        if (head is not null) _watch.HeadRead(head, _session.Peer.Address);
     }
 
     private void BeginAttempt(ServerCounters server)
@@ -54,7 +54,7 @@ internal sealed partial class Exchange
         {
             Id = Id, End = end, Reason = _own != 0 ? _ownText : why, Status = _own != 0 ? _own : IsTunnel ? 101 : _status,
             ClientMinorVersion = ClientMinorVersion, ReplyBytes = _replyLeaves ? _own != 0 ? OwnContentBytes : _leaving.ContentSent : 0,
-            Client = _session.PeerText, RequestHead = RequestHead.Written,
+            Client = _session.Peer.Address, RequestHead = RequestHead.Written,
         });
     }
 

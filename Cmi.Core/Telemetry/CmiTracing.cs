@@ -31,7 +31,7 @@ internal static class CmiTracing
         if (!span.IsAllDataRequested) return span;
         if (head.Method == Method.Other) span.SetTag("http.request.method_original", Encoding.Latin1.GetString(head.MethodBytes));
         span.SetTag(Attributes.ProtocolVersion, Attributes.Version(head.MinorVersion));
-        if (!peer.IsEmpty) span.SetTag("client.address", Encoding.Latin1.GetString(peer));
+        if (!peer.SequenceEqual("unknown"u8)) span.SetTag("client.address", Encoding.Latin1.GetString(peer));
         if (!head.Authority.IsEmpty) SetAuthority(span, Encoding.Latin1.GetString(head.Authority));
         return span;
     }
