@@ -67,6 +67,7 @@ internal sealed partial class Exchange
             _leaving = new(framing);
         }
         _replyLeaves = true;
+        _watch?.Leaves();
         if (_isWaitPaused) _phaseDeadline = _state.Loop.Now + Settings.ServerContent;
         _contentKept = false;
         LeaveStarved();
@@ -84,6 +85,7 @@ internal sealed partial class Exchange
             if (_isWaitPaused) _phaseDeadline = _state.Loop.Now + Settings.ServerContent;
             if (_isStarved) Wake();
         }
+        _hasLeft = status == SendStatus.Done;
         return status;
     }
 
@@ -123,7 +125,7 @@ internal sealed partial class Exchange
                 }
                 return false;
             case RoomAnswer.Failed:
-                AttemptFailed(503, "the buffer store failed");
+                AttemptFailed(AttemptFault.StoreFailed, "the buffer store failed");
                 return false;
             default:
                 return false;
