@@ -38,6 +38,7 @@ internal sealed partial class ClientSession : IConnectionOwner
     private bool _closeAfterReply;                                  // the reply that leaves is the last
     private long _lingerUntil, _lingerBytes;
     private Peer? _peer;
+    private string _ending = "the client has left";
 
     public ClientSession(LoopState state, IConnection connection)
     {
@@ -47,6 +48,10 @@ internal sealed partial class ClientSession : IConnectionOwner
 
     /// <summary>The client as servers are told of it, by the settings of now.</summary>
     public Peer Peer => _peer is { } peer && peer.Rule == _state.Settings.Peers ? peer : _peer = _state.Settings.Peers.Describe(_connection.Peer);
+
+    /// <summary>How long the head that is just being taken took to arrive.</summary>
+    /// <value>Milliseconds; 0 for one that came at once.</value>
+    public long HeadWait => _headSince < 0 ? 0 : _state.Loop.Now - _headSince;
 
     /// <summary>What a fair queue may share by: the client's address.</summary>
     public ulong FairKey => _connection.Peer is { } peer ? peer.FairKey : 0;
@@ -98,6 +103,7 @@ internal sealed partial class ClientSession : IConnectionOwner
     {
         if (_stage == Stage.Ended) return;
         _state.Engine.Logger.ClientCut(reason);
+        _ending = reason;
         _connection.Abort(reason);
         End();
     }
@@ -187,7 +193,7 @@ internal sealed partial class ClientSession : IConnectionOwner
         if (_front is null) (_back, _idleSince) = (null, _state.Loop.Now);
         _count--;
         _bytesInHand -= exchange.RequestBytes;
-        exchange.End();
+        exchange.End(_ending);
         _state.Return(exchange);
     }
 
@@ -204,7 +210,7 @@ internal sealed partial class ClientSession : IConnectionOwner
         (_back, before.Next) = (before, null);
         _count--;
         _bytesInHand -= exchange.RequestBytes;
-        exchange.End();
+        exchange.End(_ending);
         _state.Return(exchange);
     }
 

@@ -28,7 +28,8 @@ internal sealed class EngineSettings(CmiOptions options)
     public readonly long ClientIdle = Ms(options.Timeouts.ClientIdle);
     public readonly long ClientSend = Ms(options.Timeouts.ClientSend);
     public readonly long ServerIdle = Ms(options.Timeouts.ServerIdle);
-    public readonly TimeSpan Drain = options.Timeouts.Drain;
+    public readonly long DrainDelay = Ms(options.Timeouts.DrainDelay);
+    public readonly long Drain = Ms(options.Timeouts.Drain);
 
     public readonly HeadLimits RequestHead = new(options.Limits.MaxRequestHeadBytes, options.Limits.MaxRequestLineBytes, options.Limits.MaxFields);
     public readonly HeadLimits ReplyHead = new(options.Limits.MaxReplyHeadBytes, options.Limits.MaxReplyHeadBytes, options.Limits.MaxFields);

@@ -96,6 +96,7 @@ internal sealed partial class Exchange
             _leaving = new(framing);
         }
         _replyLeaves = true;
+        _watch?.Leaves();
         if (_isWaitPaused) _phaseDeadline = _state.Loop.Now + Settings.ServerContent;
         _contentKept = false;
         LeaveStarved();
@@ -114,6 +115,7 @@ internal sealed partial class Exchange
             if (_isWaitPaused) _phaseDeadline = _state.Loop.Now + Settings.ServerContent;
             if (_isStarved) Wake();
         }
+        _hasLeft = status == SendStatus.Done;
         return status;
     }
 
@@ -155,7 +157,7 @@ internal sealed partial class Exchange
                 }
                 return false;
             case RoomAnswer.Failed:
-                AttemptFailed(503, "the buffer store failed");
+                AttemptFailed(AttemptFault.StoreFailed, "the buffer store failed");
                 return false;
             default:
                 return false;

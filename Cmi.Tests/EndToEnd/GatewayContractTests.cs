@@ -62,7 +62,7 @@ public sealed class GatewayContractTests
     [Test]
     public async Task UnknownOptionsAndBadSettings_AreAllListed_AndEndWith2()
     {
-        var result = await GatewayProcess.RunAsync("--frobnicate", "--loops=0", "--admin", "http://127.0.0.1:9", "--Cmi:Retry:Attempts=x", "--Cmi:Typo=1");
+        var result = await GatewayProcess.RunAsync("--frobnicate", "--loops=0", "--admin", "127.0.0.1", "--Cmi:Retry:Attempts=x", "--Cmi:Typo=1");
 
         Assert.That(result.ExitCode, Is.EqualTo(2));
         Assert.That(result.Output, Is.Empty);

@@ -1,5 +1,6 @@
 using System.Text;
 using Cmi.Tests.Harness;
+using Cmi.Tests.Telemetry;
 
 namespace Cmi.Tests.Engine;
 
@@ -33,6 +34,37 @@ public sealed class AllocationTests
     }
 
     [Test]
+    public async Task KeepAliveGetThatIsMeasured_AllocatesNothing()
+    {
+        using var measured = new Measurements { Keeps = false };
+        var connections = new StubConnections(Bytes(Http.Get("/a?b", "User-Agent: test\r\nAccept: */*\r\n")), Bytes(Http.Ok(new('x', 1000), "Server: test\r\n")));
+        var engine = await StartAsync(connections, meters: measured);
+        var client = connections.Connect();
+        for (var i = 0; i < 200; i++) client.Say();
+        var before = measured.Count;
+        var bytes = Measure(client);
+        Assert.That(measured.Count - before, Is.GreaterThanOrEqualTo(Exchanges * 7), "all histograms were recorded into");
+        Assert.That(bytes, Is.LessThanOrEqualTo(AllowedBytes));
+        await StopAsync(engine, connections);
+    }
+
+    [Test]
+    public async Task KeepAliveGetThatIsLoggedToAFile_AllocatesNothing()
+    {
+        var path = Path.GetTempFileName();
+        var connections = new StubConnections(Bytes(Http.Get("/a?b", "User-Agent: test\r\nAccept: */*\r\n")), Bytes(Http.Ok(new('x', 1000), "Server: test\r\n")));
+        var engine = await StartAsync(connections, configure: o => (o.AccessLog.Path, o.AccessLog.BufferBytes) = (path, 1 << 24));
+        var client = connections.Connect();
+        for (var i = 0; i < 200; i++) client.Say();
+        var bytes = Measure(client);
+        await StopAsync(engine, connections);
+        Assert.That(File.ReadLines(path).Count(), Is.EqualTo(Exchanges + 200));
+        TestContext.Out.WriteLine($"{bytes / (double)Exchanges:f1} bytes an exchange");
+        Assert.That(bytes / (double)Exchanges, Is.LessThanOrEqualTo(64), "waking the writer may cost something now and then, a record must not");
+        File.Delete(path);
+    }
+
+    [Test]
     public async Task QueueThatAllocates_IsSeenByTheSameMeasurement()
     {
         var connections = new StubConnections(Bytes(Http.Get("/")), Bytes(Http.Ok("x")));
@@ -55,12 +87,13 @@ public sealed class AllocationTests
         return GC.GetAllocatedBytesForCurrentThread() - before;
     }
 
-    private static async Task<CmiEngine> StartAsync(StubConnections connections, Func<ServerGroup, IJobQueue>? queue = null)
+    private static async Task<CmiEngine> StartAsync(StubConnections connections, Func<ServerGroup, IJobQueue>? queue = null, Measurements? meters = null, Action<CmiOptions>? configure = null)
     {
         var options = new CmiOptions();
+        configure?.Invoke(options);
         options.Listen("http://127.0.0.1:80");
         options.AddServer("http://10.0.0.1");
-        var engine = new CmiEngine(options, connections, new ScriptedStore(), queue);
+        var engine = new CmiEngine(options, connections, new ScriptedStore(), queue, meters: meters);
         await engine.StartAsync();
         return engine;
     }

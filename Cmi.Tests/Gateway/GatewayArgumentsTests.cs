@@ -34,7 +34,7 @@ public sealed class GatewayArgumentsTests
     public void Faults_AreAllListed() =>
         Assert.That(
             Parse("--listen", "http://example.com", "--server=https://a", "--loops", "0", "--buffer=tape", "--buffer-ram=1T", "--buffer-disk=1K",
-                "--max-requests-per-server=-1", "--config=/no/such/file", "--frobnicate", "word", "--help=yes", "--admin=http://127.0.0.1:9", "--buffer-path").Faults,
+                "--max-requests-per-server=-1", "--config=/no/such/file", "--frobnicate", "word", "--help=yes", "--admin=https://127.0.0.1:9", "--buffer-path").Faults,
             Is.EqualTo(
             [
                 "--listen is 'http://example.com'; it must name an IP address, 'localhost' or '*'.",
@@ -48,7 +48,7 @@ public sealed class GatewayArgumentsTests
                 "--frobnicate is not an option; see --help.",
                 "word is not an option; see --help.",
                 "--help=yes is not an option; see --help.",
-                "--admin is not available yet.",
+                "--admin is 'https://127.0.0.1:9'; it asks for TLS, which this transport does not have.",
                 "--buffer-path needs a value.",
             ]));
 

@@ -36,6 +36,9 @@ internal sealed class GatewayArguments
     /// <summary>The configuration file; <see langword="null"/>: <c>appsettings.json</c> beside the program, if any.</summary>
     internal string? ConfigFile { get; private set; }
 
+    /// <summary>Where operators ask; <see langword="null"/>: nowhere.</summary>
+    internal string? Admin { get; private set; }
+
     internal bool Help { get; private set; }
 
     internal bool Version { get; private set; }
@@ -108,7 +111,9 @@ internal sealed class GatewayArguments
                 if (Number(name, value, 0, 1_000_000) is not null) _settings["Cmi:Servers:MaxRequests"] = value;
                 break;
             case "--admin":
-                _faults.Add("--admin is not available yet.");
+                if (!ListenAddress.TryParse(value, out var admin, out fault)) Refuse(name, value, fault);
+                else if (admin.Kind != AddressKind.Tcp) Refuse(name, value, "must be http://HOST[:PORT]");
+                else Admin = value;
                 break;
             case "--config":
                 if (File.Exists(value)) ConfigFile = value;

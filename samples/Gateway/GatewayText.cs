@@ -17,6 +17,7 @@ internal static class GatewayText
           --buffer-disk BYTES             the same for disk (4G, less where less is free)
           --loops N                       event loops, the threads that carry connections (one for each processor)
           --max-requests-per-server N     requests in flight at one server; the rest wait in the queue (0: no limit)
+          --admin URL                     /metrics (Prometheus), /health/live, /health/ready and /status (JSON), on a port of their own (off)
           --config FILE                   a JSON file with a section Cmi, taken over when it changes (appsettings.json beside the program, if any)
           --Cmi:Section:Name=value        any single setting, such as --Cmi:Timeouts:Queue=00:00:05; CMI__Timeouts__Queue in the environment
           --Logging:LogLevel:Cmi=Debug    what is logged to standard error

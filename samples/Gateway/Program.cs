@@ -51,8 +51,11 @@ catch (IOException e)
     Console.Error.WriteLine($"Cannot buffer: {e.Message}");
     return CannotWork;
 }
+var engine = host.Services.GetRequiredService<CmiEngine>();
+AdminEndpoints? admin = null;
 try
 {
+    if (arguments.Admin is { } url) admin = await AdminEndpoints.StartAsync(url, engine);        // first: a taken port must not cost clients
     await host.StartAsync();
 }
 catch (IOException e)
@@ -60,12 +63,14 @@ catch (IOException e)
     Console.Error.WriteLine($"Cannot listen: {e.Message}");
     return CannotListen;
 }
-var endpoints = host.Services.GetRequiredService<CmiEngine>().Endpoints;
+if (admin is not null) Console.WriteLine($"admin on {admin.Url}");
+var endpoints = engine.Endpoints;
 foreach (var endpoint in endpoints) Console.WriteLine($"listening on {endpoint}");
 if (demo is not null) Console.WriteLine(GatewayText.Demo(endpoints[0]));
 
 await signals.First;
 await host.StopAsync(signals.Second);
+if (admin is not null) await admin.DisposeAsync();
 return Stopped;
 
 static string? Version() => typeof(CmiEngine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
