@@ -30,7 +30,7 @@ public sealed class AllocationTests
         Assert.That(engine.GetStatistics().RepliesDirect, Is.EqualTo(Exchanges + 200));
         TestContext.Out.WriteLine($"{bytes / (double)Exchanges:f1} bytes an exchange");
         Assert.That(bytes, Is.LessThanOrEqualTo(AllowedBytes));
-        await StopAsync(engine, connections);
+        Stop(engine, connections);
     }
 
     [Test]
@@ -45,7 +45,7 @@ public sealed class AllocationTests
         var bytes = Measure(client);
         Assert.That(measured.Count - before, Is.GreaterThanOrEqualTo(Exchanges * 7), "all histograms were recorded into");
         Assert.That(bytes, Is.LessThanOrEqualTo(AllowedBytes));
-        await StopAsync(engine, connections);
+        Stop(engine, connections);
     }
 
     [Test]
@@ -57,7 +57,7 @@ public sealed class AllocationTests
         var client = connections.Connect();
         for (var i = 0; i < 200; i++) client.Say();
         var bytes = Measure(client);
-        await StopAsync(engine, connections);
+        Stop(engine, connections);
         Assert.That(File.ReadLines(path).Count(), Is.EqualTo(Exchanges + 200));
         TestContext.Out.WriteLine($"{bytes / (double)Exchanges:f1} bytes an exchange");
         Assert.That(bytes / (double)Exchanges, Is.LessThanOrEqualTo(64), "waking the writer may cost something now and then, a record must not");
@@ -77,7 +77,7 @@ public sealed class AllocationTests
         client.Say();
         Assert.That(Measure(client), Is.GreaterThan(Exchanges * 100));
         Assert.That(kept, Is.Not.Null);
-        await StopAsync(engine, connections);
+        Stop(engine, connections);
     }
 
     private static long Measure(StubConnection client)
@@ -98,11 +98,10 @@ public sealed class AllocationTests
         return engine;
     }
 
-    private static async Task StopAsync(CmiEngine engine, StubConnections connections)
+    private static void Stop(CmiEngine engine, StubConnections connections)
     {
-        Task stopped = null!;
-        connections.Loop.Run(() => stopped = engine.DisposeAsync().AsTask());
-        await stopped;
+        // Wait turns the loop for what ends beside it, the writer of the access log.
+        connections.Loop.Wait(engine.DisposeAsync);
     }
 
     private static byte[] Bytes(string text) => Encoding.Latin1.GetBytes(text);
