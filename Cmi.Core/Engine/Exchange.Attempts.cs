@@ -174,13 +174,13 @@ internal sealed partial class Exchange
             _avoid = _avoid.With(server);
         }
         _freshOnly = true;
+        counters.Retries[(int)fault]++;
         TryAgain();
     }
 
     private void TryAgain()
     {
         _state.Counters.Retries++;
-        counters.Retries[(int)fault]++;
         Reply.Reset();
         ReplyHead.Reset();
         ResetTransfer();

@@ -59,7 +59,7 @@ internal sealed partial class Exchange
     {
         if (_phase == Phase.Content)
         {
-            AttemptFailed(503, "the buffer store lost what had come of its reply");
+            AttemptFailed(AttemptFault.StoreFailed, "the buffer store lost what had come of its reply");
             return;
         }
         // Its turn as far as others can tell is over: what waited for it may have begun. Only what has no effect is asked for again.

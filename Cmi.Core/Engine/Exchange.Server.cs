@@ -83,12 +83,8 @@ internal sealed partial class Exchange
                 _sendFailed = true;                                 // not the end: the server may have answered before it closed (RFC 9112 §9.6)
                 break;
             case SendStatus.Cut:
-<<<<<<< HEAD
                 _contentReleased = true;                            // no other server can get it whole either
-                AttemptFailed(503, "the buffer store lost the request's content");
-=======
                 AttemptFailed(AttemptFault.StoreFailed, "the buffer store lost the request's content");
->>>>>>> main
                 break;
         }
     }
