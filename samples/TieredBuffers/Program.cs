@@ -1,7 +1,6 @@
 // A proxy that keeps requests and replies in three tiers, the middle one a store of one's own; when it stops it tells what each has held:
 //   dotnet run --project samples/TieredBuffers -- http://127.0.0.1:8080 http://127.0.0.1:9000
 using Cmi;
-using Cmi.Buffers;
 using Cmi.Samples.CustomBufferStore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -19,7 +18,6 @@ builder.Services
     .UseRamBuffers(o => o.MaxTotalBytes = 16 << 20)                 // the last Use… begins the list
     .ThenBufferStore(_ => new ListBufferStore(maxTotalBytes: 64 << 20))        // any store may stand in any place
     .ThenDisk(o => o.MaxTotalBytes = 1L << 30);
-builder.Services.Configure<TieredBufferOptions>(o => o.HighMark = 0.5);
 
 using var host = builder.Build();
 var store = (IMeasuredBufferStore)host.Services.GetRequiredService<IBufferStore>();
