@@ -81,9 +81,8 @@ public sealed class ServerAvailability
         public readonly int[] Usable = usable;
         public readonly int[]? Shares = shares;
 
-        /// <summary>The most requests in flight at a server.</summary>
+        /// <summary>The most requests in flight at a server, whatever its limit.</summary>
         /// <param name="server">Its place.</param>
-        /// <param name="limit">The limit of all servers; 0: no limit.</param>
-        public int LimitOf(int server, int limit) => Shares is not null && Shares[server] == OneAtATime ? 1 : limit;
+        public int MostOf(int server) => Shares is not null && Shares[server] == OneAtATime ? 1 : int.MaxValue;
     }
 }

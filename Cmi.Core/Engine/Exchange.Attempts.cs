@@ -44,15 +44,21 @@ internal sealed partial class Exchange : IDialer
     /// <summary>Step 5: the ticket asks the queue; a grant names the server.</summary>
     private void Acquire()
     {
+        if (Route.Group is not { } group)
+        {
+            DecideUnrouted();
+            return;
+        }
         var now = _state.Loop.Now;
         if (_enqueuedAt < 0)
         {
             (_enqueuedAt, _queueDeadline, _deadline) = (now, now + Settings.Queue, now + Settings.Exchange);
-            Route.Group!.Budget.Count(_state.Index, now);
+            group.Budget.Count(_state.Index, now);
         }
         _phase = Phase.Queued;
-        var (group, queue) = (Route.Group!.Name, Route.Group.Queue);
-        var ticket = new JobTicket(Id, group, _session.FairKey, AffinityKey: 0, Priority: 0, _enqueuedAt, _queueDeadline, Request.Length, _attempt, _avoid);
+        _watch?.Asks(group.Name);
+        var queue = group.Queue;
+        var ticket = new JobTicket(Id, group.Name, _session.FairKey, AffinityKey: 0, Priority: 0, _enqueuedAt, _queueDeadline, Request.Length, _attempt, _avoid);
         try
         {
             if (queue.TryAcquire(ticket, out _grant))
@@ -111,6 +117,7 @@ internal sealed partial class Exchange : IDialer
         _phaseDeadline = _attemptAt + Settings.ServerConnect;
         _isDialling = false;
         _reused = !_freshOnly && _state.Pool.TryTake(_grant.Server, out _lease);
+        BeginAttempt(_reused ? _lease.Counters : _state.Pool.CountersOf(_grant.Server));
         if (_reused) return;
         var dialled = _state.Pool.DialAsync(_grant.Server, this, Cancelled);
         if (dialled.IsCompletedSuccessfully) _lease = dialled.Result;
@@ -138,6 +145,17 @@ internal sealed partial class Exchange : IDialer
 
     void IDialer.DialBegins() => _isDialling = true;
 
+    /// <summary>Answers in the server's place, after which the connection closes: the request cannot be read to its end.</summary>
+    public void Refuse(int status, string text)
+    {
+        _wantsPersistence = false;
+        Decide(status, text);
+    }
+
+    // RFC 9110 §15.5.20: nothing here speaks for such a host. The content was taken in before, so the connection lives on.
+    private void DecideUnrouted() =>
+        Decide(Route.Refusal, Route.Refusal == 421 ? "Requests for this host are not served here." : "No server is there for this path.");
+
     /// <summary>A reply of our own.</summary>
     private void Decide(int status, string text)
     {
@@ -154,6 +172,7 @@ internal sealed partial class Exchange : IDialer
             ReplyHead.Reset();
             (_own, _ownText) = (status, text);
             _state.Counters.OwnReplies++;
+            _state.Counters.OwnByStatus[status - EngineCounters.FirstOwnStatus]++;
         }
         _phase = Phase.Done;
         Wake();
@@ -173,6 +192,7 @@ internal sealed partial class Exchange : IDialer
         _lease = default;
         _sendQueue.Clear(_state.Memory);
         _received.Clear(_state.Memory);
+        EndAttempt(0, Attributes.Abandoned, reason);
         if (!_granted) return;
         _granted = false;
         CompleteGrant(outcome);

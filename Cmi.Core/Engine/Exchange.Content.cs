@@ -110,6 +110,8 @@ internal sealed partial class Exchange
         if (clean) _lease.Reuse();
         else _lease.Close();
         _lease = default;
+        if (_watch is { } watch) watch.RequestBytes = Request.Length;
+        EndAttempt(_status);
         if (Reply.IsStored) _state.Counters.RepliesStored++;
         Route.Group!.Health.Succeeded(_grant.Server, _state.Index, _attemptAt, _state.Loop.Now);
         LeaveStarved();

@@ -14,17 +14,21 @@ internal sealed partial class Exchange
     /// <param name="reason">The same in words, for logs.</param>
     private void AttemptFailed(AttemptFault fault, string reason)
     {
-        var (server, status, now) = (_grant.Server, fault.Status, _state.Loop.Now);
+        var (server, counters, status, now) = (_grant.Server, _server!, fault.Status, _state.Loop.Now);
         // A pooled connection that was closed as the request was written says nothing about the server: once, that is not counted as an attempt (RFC 9112 §9.3.1).
         var stale = _reused && _receivedBytes == 0 && status == 502 && !_staleForgiven;
+        if (stale) fault = AttemptFault.StaleConnection;
+        counters.Failures[(int)fault]++;
+        _watch?.AttemptFailed(fault, reason);
         var safe = RetryRule.IsSafe(_isIdempotent, _sentBytes > 0, _replyLeaves, !_contentReleased);
         if (!stale) TellHealth(fault, server);
-        DropServer(reason, stale ? GrantOutcome.Unused : GrantOutcome.ServerFailed);
+        DropServer(reason, stale || fault == AttemptFault.StoreFailed ? GrantOutcome.Unused : GrantOutcome.ServerFailed);
         LeaveStarved();
         if (_replyLeaves)
         {
             _state.Engine.Logger.ReplyCut(server, reason);
             _state.Counters.RepliesCut++;
+            counters.RepliesCut++;
             Reply.Fail(reason, withhold: fault == AttemptFault.CheckFailed);
             _phase = Phase.Done;
             Wake();
@@ -39,6 +43,8 @@ internal sealed partial class Exchange
         }
         if (stale) _staleForgiven = true;
         else CountAttempt(server);
+        counters.Retries[(int)fault]++;
+        _freshOnly = true;
         TryAgain();
     }
 
@@ -64,11 +70,16 @@ internal sealed partial class Exchange
         var alone = !group.Health.HasHealthy(_avoid.With(server));
         if (alone && (wait is not { } ms || ms > Settings.MaxRetryAfter || now + ms >= _deadline)) return false;
         if (!group.Budget.TrySpend(now)) return false;
-        _state.Engine.Logger.AttemptFailed(_attempt, server, $"it answered {head.Status}");
+        var (counters, reason) = (_server!, $"it answered {head.Status}");
+        counters.Failures[(int)AttemptFault.BadStatus]++;
+        counters.Retries[(int)AttemptFault.BadStatus]++;
+        _watch?.AttemptFailed(AttemptFault.BadStatus, reason);
+        _state.Engine.Logger.AttemptFailed(_attempt, server, reason);
         DropServer("its reply is not wanted", GrantOutcome.Done);
         LeaveStarved();
         _lastStatus = AttemptFault.BadStatus.Status;
         CountAttempt(server);
+        _freshOnly = true;
         if (alone) (_notBefore, _queueDeadline) = (now + wait!.Value, _queueDeadline + wait.Value);
         TryAgain();
         return true;
@@ -82,7 +93,6 @@ internal sealed partial class Exchange
 
     private void TryAgain()
     {
-        _freshOnly = true;
         _state.Counters.Retries++;
         Reply.Reset();
         ReplyHead.Reset();

@@ -33,6 +33,7 @@ internal sealed partial class Exchange
     private void ResetTransfer()
     {
         _sentBytes = _receivedBytes = 0;
+        _status = 0;
         _requestSent = _sendFailed = _isWaitPaused = false;
         _scanned = _interim = 0;
         _trailers?.Reset();
@@ -46,7 +47,9 @@ internal sealed partial class Exchange
         _phase = Phase.Head;
         _phaseDeadline = _state.Loop.Now + Settings.ServerHead;
         var framing = MessageFraming.ToServer(_requestFraming, IsRequestWhole ? Request.Length : null);
+        _watch?.Connected();
         RequestHead.Truncate(_requestHeadLength);
+        _watch?.WriteTraceFields(RequestHead);
         RequestWriter.WriteEnd(RequestHead, framing);
         _sender = new(framing);
         _lease.Connection.SetOwner(this);
@@ -81,6 +84,7 @@ internal sealed partial class Exchange
                 _sendFailed = true;                                 // not the end: the server may have answered before it closed (RFC 9112 §9.6)
                 break;
             case SendStatus.Cut:
+                _contentReleased = true;                            // no other server can get it whole either
                 AttemptFailed(AttemptFault.StoreFailed, "the buffer store lost the request's content");
                 break;
         }
@@ -176,6 +180,7 @@ internal sealed partial class Exchange
         }
         BeginChecks(head);
         _status = head.Status;
+        _watch?.ReplyHeadCame();
         _serverKeeps = MessageFraming.IsPersistent(head, _replyFraming);
         _isStream = CommitRule.IsStream(head);
         _decoder = new(_replyFraming);

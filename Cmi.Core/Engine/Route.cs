@@ -9,29 +9,29 @@ namespace Cmi.Engine;
 /// <param name="name">What logs call it; empty for requests that have no route.</param>
 /// <param name="settings">The settings of its exchanges.</param>
 /// <param name="group">The servers that answer; <see langword="null"/>: none does, its requests are refused.</param>
-internal sealed class Route(string name, RouteSettings settings, ActiveGroup? group)
+/// <param name="refusal">Without servers: the status of the refusal.</param>
+internal sealed class Route(string name, RouteSettings settings, ActiveGroup? group, int refusal = 0)
 {
     public string Name => name;
     public RouteSettings Settings => settings;
     public ActiveGroup? Group => group;
+    public int Refusal => refusal;
 }
 
 /// <summary>
 /// A server group with the queue in which requests wait for one of its servers. <para>Threading: immutable; the queue is for any thread.</para>
 /// </summary>
 /// <param name="group">The servers, and how they are shared.</param>
-/// <param name="queue">Their queue, shared by all loops.</param>
-/// <param name="health">How its servers do.</param>
-/// <param name="budget">What retries may cost its servers.</param>
-internal sealed class ActiveGroup(ServerGroup group, IJobQueue queue, GroupHealth health, RetryBudget budget)
+/// <param name="queue">Their queue, shared by all loops; the same for all versions of a group.</param>
+/// <param name="care">How its servers do, and what retries may cost them; the same for all versions of a group.</param>
+/// <param name="maxIdleConnections">Idle connections that one loop keeps to one server.</param>
+internal sealed class ActiveGroup(ServerGroup group, IJobQueue queue, GroupCare care, int maxIdleConnections)
 {
     public string Name => group.Name;
     public ServerGroup Group => group;
     public IJobQueue Queue => queue;
-    public GroupHealth Health => health;
-    public RetryBudget Budget => budget;
-
-    /// <summary>Makes what a group needs beside its queue.</summary>
-    public static ActiveGroup Make(ServerGroup group, IJobQueue queue, CmiOptions options, int loops) =>
-        new(group, queue, new(group, new(options.Health), loops), new(loops, options.Retry.BudgetShare, options.Retry.BudgetMinimumPerSecond));
+    public GroupCare Care => care;
+    public GroupHealth Health => care.Health;
+    public RetryBudget Budget => care.Budget;
+    public int MaxIdleConnections => maxIdleConnections;
 }

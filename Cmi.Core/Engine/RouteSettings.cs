@@ -21,7 +21,7 @@ internal sealed class RouteSettings(CmiOptions options)
     public readonly int Attempts = options.Retry.Attempts;
     public readonly StatusSet RetryStatuses = StatusSet.TryParse(options.Retry.Statuses, out var statuses) ? statuses : StatusSet.Empty;
     public readonly long MaxRetryAfter = EngineSettings.Ms(options.Retry.MaxRetryAfter);
-    public readonly byte[]? IdempotencyKeyField = options.Retry.IdempotencyKeyField.Length > 0 ? Encoding.ASCII.GetBytes(options.Retry.IdempotencyKeyField) : null;
+    public readonly byte[]? IdempotencyKeyField = options.Retry.IdempotencyKeyField is { Length: > 0 } name ? Encoding.ASCII.GetBytes(name) : null;
     public readonly IReplyCheck[] Checks = ChecksOf(options);
     public readonly CommitMode ReplyCommit = options.Reply.Commit;
     public readonly long ReplyHoldBytes = options.Reply.HoldBytes;
@@ -35,7 +35,7 @@ internal sealed class RouteSettings(CmiOptions options)
 
     private static IReplyCheck[] ChecksOf(CmiOptions options)
     {
-        var checks = new List<IReplyCheck>(options.Reply.Checks);
+        var checks = new List<IReplyCheck>(options.Reply.AllChecks);
         if (options.Reply.VerifyDigest) checks.Add(new DigestCheck());
         if (options.Reply.VerifyGzip) checks.Add(new GzipCheck(options.Reply.VerifyGzipBytes));
         return [.. checks];

@@ -14,12 +14,10 @@ internal sealed class HealthMonitor
     private readonly IConnectionManager _connections;
     private readonly ILoop _loop;
     private readonly ILogger _logger;
-    private readonly LoopTimer _timer;
     private readonly Action<ServerAddress> _dropIdle;
-    private readonly ServerAddress[] _servers;
-    private readonly HealthProbe?[] _running;
-    private readonly long[] _nextCheck;
-    private bool _stopped;
+    private readonly LoopTimer _timer;
+    private readonly HashSet<HealthProbe> _probes = [];
+    private bool _runs;
 
     /// <summary>Makes a monitor; it does nothing before <see cref="Start"/>.</summary>
     /// <param name="health">What it tells what it sees.</param>
@@ -30,9 +28,6 @@ internal sealed class HealthMonitor
     public HealthMonitor(GroupHealth health, IConnectionManager connections, ILoop loop, ILogger logger, Action<ServerAddress> dropIdle)
     {
         (_health, _connections, _loop, _logger, _dropIdle) = (health, connections, loop, logger, dropIdle);
-        _servers = [.. health.Group.Servers];
-        _running = new HealthProbe?[_servers.Length];
-        _nextCheck = new long[_servers.Length];
         _timer = new(static monitor => ((HealthMonitor)monitor!).Look(), this);
         health.Attend = Attend;
         health.ConditionChanged = Tell;
@@ -41,19 +36,18 @@ internal sealed class HealthMonitor
     /// <summary>Begins to look.</summary>
     public void Start()
     {
+        _runs = true;
         _health.SetClock(_loop.Time, _loop.Now);
-        // Spread over the first interval, so that many servers, or many gateways, are not asked in step.
-        for (var i = 0; i < _nextCheck.Length; i++) _nextCheck[i] = _loop.Now + _loop.Random.NextInt64(_health.Settings.Interval);
         Look();
     }
 
     /// <summary>Looks no more, and lets go of everything.</summary>
     public void Stop()
     {
-        _stopped = true;
+        _runs = false;
         _loop.ClearTimer(_timer);
-        foreach (var probe in _running) probe?.Dispose();
-        Array.Clear(_running);
+        foreach (var probe in _probes) probe.Dispose();
+        _probes.Clear();
     }
 
     /// <summary>Something has changed. Any thread.</summary>
@@ -61,38 +55,41 @@ internal sealed class HealthMonitor
 
     private void Look()
     {
-        if (_stopped) return;
+        if (!_runs) return;
         var now = _loop.Now;
         if (_health.StepDue(now) <= now) _health.Step(now);
         var next = _health.StepDue(now);
-        for (var i = 0; i < _servers.Length; i++)
+        foreach (var member in _health.Members)
         {
-            if (_running[i] is not null) continue;
-            var checkDue = _health.IsChecked(i) ? _nextCheck[i] : long.MaxValue;
-            var due = Math.Min(checkDue, _health.ProbeDue(i, out var ask));
+            if (member.Probe is not null) continue;
+            // Spread over the first interval, so that many servers, or many gateways, are not asked in step.
+            if (member.NextCheck < 0) member.NextCheck = now + _loop.Random.NextInt64(_health.Settings.Interval);
+            var checkDue = _health.IsChecked(member) ? member.NextCheck : long.MaxValue;
+            var due = Math.Min(checkDue, _health.ProbeDue(member, out var ask));
             if (due > now) next = Math.Min(next, due);
-            else Begin(i, isCheck: _health.Settings.ChecksActively, ask);
+            else Begin(member, isCheck: _health.Settings.ChecksActively, ask);
         }
         if (next == long.MaxValue) _loop.ClearTimer(_timer);
         else _loop.SetTimer(_timer, next);
     }
 
-    private void Begin(int server, bool isCheck, bool ask)
+    private void Begin(GroupMember member, bool isCheck, bool ask)
     {
         var settings = _health.Settings;
-        var request = isCheck || ask ? HealthProbe.Request(settings.Path, settings.Host, _servers[server]) : null;
+        var request = isCheck || ask ? HealthProbe.Request(settings.Path, settings.Host, member.Address) : null;
         HealthProbe? probe = null;
         probe = new(_loop, request, isCheck ? settings.Statuses : null, settings.Timeout, (well, why) =>
         {
-            if (_running[server] != probe) return;
-            _running[server] = null;
-            if (!well) _logger.ProbeFailed(_servers[server], why);
-            _nextCheck[server] = _loop.Now + ServerRecord.Jittered(settings.Interval, _loop.Random);
-            _health.Probed(server, well, isCheck, answered: request is not null, _loop.Now, _loop.Random);
+            _probes.Remove(probe!);
+            member.Probe = null;
+            if (!well) _logger.ProbeFailed(member.Address, why);
+            member.NextCheck = _loop.Now + ServerRecord.Jittered(settings.Interval, _loop.Random);
+            _health.Probed(member, well, isCheck, answered: request is not null, _loop.Now, _loop.Random);
             Attend();                                               // not at once: the look that began this may still be going on
         });
-        _running[server] = probe;
-        _ = probe.RunAsync(_connections, _servers[server]);
+        member.Probe = probe;
+        _probes.Add(probe);
+        _ = probe.RunAsync(_connections, member.Address);
     }
 
     private void Tell(ServerAddress server, ServerCondition condition, int failures)

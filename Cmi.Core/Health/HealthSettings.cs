@@ -14,8 +14,8 @@ internal sealed class HealthSettings(HealthOptions options)
     public readonly double MaxEjectedShare = options.MaxEjectedShare;
     public readonly long ProbeInterval = Ms(options.ProbeInterval);
     public readonly HealthProbeKind Probe = options.Probe;
-    public readonly string Path = options.Path;
-    public readonly string Host = options.Host;
+    public readonly string Path = options.Path ?? "";
+    public readonly string Host = options.Host ?? "";
     public readonly StatusSet Statuses = StatusSet.TryParse(options.Statuses, out var statuses) ? statuses : StatusSet.Empty;
     public readonly long Interval = Ms(options.Interval);
     public readonly long Timeout = Ms(options.Timeout);

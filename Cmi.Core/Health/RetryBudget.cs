@@ -16,8 +16,7 @@ internal sealed class RetryBudget
     private const int Padding = 8;                                 // cells of 24 bytes: two loops never write to one cache line
 
     private readonly Cell[] _cells;
-    private readonly double _share;
-    private readonly double _minimum;
+    private double _share, _minimum;
     private readonly Lock _gate = new();
     private Cell _spent;
     private long _refused;
@@ -29,7 +28,13 @@ internal sealed class RetryBudget
     public RetryBudget(int loops, double share, int minimumPerSecond)
     {
         _cells = new Cell[loops * Padding];
-        (_share, _minimum) = (share, minimumPerSecond * (2 * EpochMs / 1000.0));
+        Change(share, minimumPerSecond);
+    }
+
+    /// <summary>Takes over other settings; what was counted and spent stays.</summary>
+    public void Change(double share, int minimumPerSecond)
+    {
+        lock (_gate) (_share, _minimum) = (share, minimumPerSecond * (2 * EpochMs / 1000.0));
     }
 
     /// <summary>Retries that were refused since the start.</summary>

@@ -34,6 +34,9 @@ internal sealed class ServerRecord(HealthSettings settings)
     private long _putOutAt, _cameBackAt = long.MinValue;
     private int _checksFailed, _checksPassed;
 
+    /// <summary>The settings that are in force.</summary>
+    public HealthSettings Settings { private get; set; } = settings;
+
     /// <summary>What the operator wants.</summary>
     public ServerState State { get; set; }
 
@@ -76,20 +79,20 @@ internal sealed class ServerRecord(HealthSettings settings)
     {
         Failures++;
         ConsecutiveFailures++;
-        if (_windowStart == long.MinValue || now - _windowStart >= settings.Window) (_windowStart, _windowReplies, _windowFailures) = (now, replies, 0);
+        if (_windowStart == long.MinValue || now - _windowStart >= Settings.Window) (_windowStart, _windowReplies, _windowFailures) = (now, replies, 0);
         _windowFailures++;
         if (Condition == ServerCondition.Ejected && failure == ServerFailure.Connect)
         {
             Condition = ServerCondition.Unreachable;                // worse, where the least bad are looked for
             return true;
         }
-        if (IsOut || !settings.Ejects) return false;
+        if (IsOut || !Settings.Ejects) return false;
         if (failure == ServerFailure.Connect)
         {
             PutOut(ServerCondition.Unreachable, now, random);
             return true;
         }
-        if (Condition != ServerCondition.Trial && (!mayEject || !(isSilent || ConsecutiveFailures >= settings.Failures || IsShareReached(replies)))) return false;
+        if (Condition != ServerCondition.Trial && (!mayEject || !(isSilent || ConsecutiveFailures >= Settings.Failures || IsShareReached(replies)))) return false;
         PutOut(ServerCondition.Ejected, now, random);
         return true;
     }
@@ -118,7 +121,7 @@ internal sealed class ServerRecord(HealthSettings settings)
             else (Condition, _cameBackAt) = (ServerCondition.Trial, now);
             return true;
         }
-        NextProbe = now + Jittered(settings.ProbeInterval, random);
+        NextProbe = now + Jittered(Settings.ProbeInterval, random);
         return false;
     }
 
@@ -129,11 +132,11 @@ internal sealed class ServerRecord(HealthSettings settings)
         (_checksPassed, _checksFailed) = succeeded ? (_checksPassed + 1, 0) : (0, _checksFailed + 1);
         if (Condition == ServerCondition.Unhealthy)
         {
-            if (_checksPassed < settings.HealthyThreshold) return false;
+            if (_checksPassed < Settings.HealthyThreshold) return false;
             ComeBack(now);
             return true;
         }
-        if (_checksFailed < settings.UnhealthyThreshold) return false;
+        if (_checksFailed < Settings.UnhealthyThreshold) return false;
         if (!IsOut) Ejections++;
         Condition = ServerCondition.Unhealthy;
         return true;
@@ -145,7 +148,7 @@ internal sealed class ServerRecord(HealthSettings settings)
     {
         if (Condition == ServerCondition.Trial) return ServerAvailability.OneAtATime;
         if (Condition != ServerCondition.SlowStart) return ServerAvailability.FullShare;
-        var step = Math.Max(1, (now - _cameBackAt) * SlowStartSteps / settings.SlowStart);
+        var step = Math.Max(1, (now - _cameBackAt) * SlowStartSteps / Settings.SlowStart);
         if (step < SlowStartSteps) return (int)step * ServerAvailability.FullShare / SlowStartSteps;
         Condition = ServerCondition.Healthy;
         return ServerAvailability.FullShare;
@@ -153,7 +156,7 @@ internal sealed class ServerRecord(HealthSettings settings)
 
     /// <summary>When the share grows next; <see cref="long.MaxValue"/>: it does not.</summary>
     public long NextStep(long now) => Condition != ServerCondition.SlowStart ? long.MaxValue
-        : _cameBackAt + ((Math.Max(0, (now - _cameBackAt) * SlowStartSteps / settings.SlowStart) + 1) * settings.SlowStart + SlowStartSteps - 1) / SlowStartSteps;
+        : _cameBackAt + ((Math.Max(0, (now - _cameBackAt) * SlowStartSteps / Settings.SlowStart) + 1) * Settings.SlowStart + SlowStartSteps - 1) / SlowStartSteps;
 
     /// <summary>Puts it back to work after it was taken out by hand: with a clean slate, and slowly.</summary>
     public void Activate(long now)
@@ -164,23 +167,23 @@ internal sealed class ServerRecord(HealthSettings settings)
     private bool IsShareReached(long replies)
     {
         var all = replies - _windowReplies + _windowFailures;
-        return settings.FailureShare > 0 && all >= settings.FailureShareRequests && _windowFailures >= all * settings.FailureShare;
+        return Settings.FailureShare > 0 && all >= Settings.FailureShareRequests && _windowFailures >= all * Settings.FailureShare;
     }
 
     private void PutOut(ServerCondition condition, long now, Random random)
     {
         // It begins anew for a server that has stayed in for long enough.
-        if (_cameBackAt == long.MinValue || now - _cameBackAt >= settings.MaxEjectionTime) _ejectionsInARow = 0;
-        var time = settings.EjectionTime;
-        for (var i = 0; i < _ejectionsInARow && time < settings.MaxEjectionTime; i++) time *= 2;
-        time = Jittered(Math.Min(time, settings.MaxEjectionTime), random);
+        if (_cameBackAt == long.MinValue || now - _cameBackAt >= Settings.MaxEjectionTime) _ejectionsInARow = 0;
+        var time = Settings.EjectionTime;
+        for (var i = 0; i < _ejectionsInARow && time < Settings.MaxEjectionTime; i++) time *= 2;
+        time = Jittered(Math.Min(time, Settings.MaxEjectionTime), random);
         _ejectionsInARow++;
         Ejections++;
         Condition = condition;
         _putOutAt = now;
         EjectedUntil = now + time;
         // Whether it can be connected to, a probe tells for certain: there is no reason to wait longer each time.
-        NextProbe = condition == ServerCondition.Unreachable ? now + Jittered(Math.Min(settings.EjectionTime, settings.ProbeInterval), random) : EjectedUntil;
+        NextProbe = condition == ServerCondition.Unreachable ? now + Jittered(Math.Min(Settings.EjectionTime, Settings.ProbeInterval), random) : EjectedUntil;
     }
 
     private void ComeBack(long now)
@@ -188,7 +191,7 @@ internal sealed class ServerRecord(HealthSettings settings)
         _cameBackAt = now;
         ConsecutiveFailures = 0;
         _windowStart = long.MinValue;
-        Condition = settings.SlowStart > 0 ? ServerCondition.SlowStart : ServerCondition.Healthy;
+        Condition = Settings.SlowStart > 0 ? ServerCondition.SlowStart : ServerCondition.Healthy;
     }
 
     /// <summary>A time, and up to a tenth more.</summary>

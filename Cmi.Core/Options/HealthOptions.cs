@@ -56,16 +56,20 @@ public sealed class HealthOptions
     public HealthProbeKind Probe { get; set; }
 
     /// <summary>What active checks ask every server for by GET.</summary>
-    /// <value>A path such as <c>/health</c>; empty (the default): no active checks.</value>
-    public string Path { get; set; } = "";
+    /// <value>A path such as <c>/health</c>; <see langword="null"/> (the default): no active checks.</value>
+    public string? Path { get; set; }
 
     /// <summary>The Host field of checks and probes.</summary>
-    /// <value>Empty (the default): the address of the server.</value>
-    public string Host { get; set; } = "";
+    /// <value><see langword="null"/> (the default): the address of the server.</value>
+    public string? Host { get; set; }
 
     /// <summary>The status codes of a check that succeeds.</summary>
     /// <value>A list such as <c>200-299, 401</c>; <c>200-399</c> by default.</value>
-    public string Statuses { get; set; } = "200-399";
+    public string Statuses
+    {
+        get;
+        set => field = string.IsNullOrEmpty(value) ? "200-399" : value;
+    } = "200-399";
 
     /// <summary>Between two active checks of one server. A little chance is added.</summary>
     /// <value>5 s by default; above 0, at most 1 day.</value>

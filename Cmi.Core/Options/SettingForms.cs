@@ -14,11 +14,11 @@ internal static class SettingForms
 
     public static bool IsStatuses(string text) => StatusSet.TryParse(text, out var set) && !set.IsEmpty;
 
-    public static bool IsFieldNameOrEmpty(string text) => text.Length == 0 || (Ascii.IsValid(text) && Octets.IsToken(Encoding.ASCII.GetBytes(text)));
+    public static bool IsFieldName(string text) => Ascii.IsValid(text) && Octets.IsToken(Encoding.ASCII.GetBytes(text));
 
-    public static bool IsPathOrEmpty(string text) => text.Length == 0 || (text[0] == '/' && IsVisible(text) && !text.Contains('#', StringComparison.Ordinal));
+    public static bool IsPath(string text) => text.StartsWith('/') && IsVisible(text) && !text.Contains('#', StringComparison.Ordinal);
 
-    public static bool IsHostOrEmpty(string text) => IsVisible(text) && !text.AsSpan().ContainsAny("/?#@,");
+    public static bool IsHost(string text) => IsVisible(text) && !text.AsSpan().ContainsAny("/?#@,");
 
     // It is written into a head as it is.
     private static bool IsVisible(string text) => text.All(c => c is > ' ' and < '\u007f');

@@ -13,7 +13,7 @@ public sealed partial class JobQueue
             try
             {
                 // A slot that was free a moment ago may be gone, to a TryAcquire that began before anyone waited: then look again.
-                if (!TryTake(waiter.Ticket, waiter.Lane.Servers, out var grant)) continue;
+                if (!TryTake(waiter.Ticket, _group, waiter.Lane.Servers, out var grant)) continue;
                 waiter.Grant = grant;
             }
             catch (Exception fault)
@@ -41,11 +41,10 @@ public sealed partial class JobQueue
 
     private bool HasSlot(Lane lane)
     {
-        var available = _availability.Now;
+        var available = _group.Availability.Now;
         foreach (var server in lane.Servers)
         {
-            var limit = available.LimitOf(server, _limit);
-            if (limit == 0 || _inFlight[server].Count < limit) return true;
+            if (_group.HasSlot(server, available, out _, out _)) return true;
         }
         return false;
     }
@@ -56,15 +55,15 @@ public sealed partial class JobQueue
         {
             if (lane.Avoid == avoid) return lane;
         }
-        var made = new Lane(avoid) { Servers = UsableBy(avoid) };
+        var made = new Lane(avoid, UsableWithout(avoid));
         _lanes.Add(made);
         return made;
     }
 
-    private int[] UsableBy(ServerSet avoid)
+    private int[] UsableWithout(ServerSet avoid)
     {
-        var usable = new int[_servers.Length];
-        return usable[..Usable(avoid, usable)];
+        var usable = new int[_group.Servers.Length];
+        return usable[.._group.Usable(avoid, usable)];
     }
 
     // A server has gone out or come back. Whoever asks without the lock reads the availability itself.
@@ -73,7 +72,7 @@ public sealed partial class JobQueue
         WaitingTicket? decided;
         lock (_gate)
         {
-            foreach (var lane in _lanes) lane.Servers = UsableBy(lane.Avoid);
+            foreach (var lane in _lanes) lane.Servers = UsableWithout(lane.Avoid);
             decided = Serve();
         }
         Tell(decided);

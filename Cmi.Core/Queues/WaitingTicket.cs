@@ -37,12 +37,11 @@ internal sealed class WaitingTicket(JobQueue queue, JobTicket ticket, Lane lane,
 /// their set of servers wait. <para>Threading: guarded by the queue's lock.</para>
 /// </summary>
 /// <param name="avoid">What its tickets avoid.</param>
-internal sealed class Lane(ServerSet avoid)
+/// <param name="servers">The places, in the group, of the servers that its tickets can use.</param>
+internal sealed class Lane(ServerSet avoid, int[] servers)
 {
     public readonly ServerSet Avoid = avoid;
-
-    /// <summary>The places, in the group, of the servers that its tickets can use now.</summary>
-    public int[] Servers = [];
+    public int[] Servers = servers;                                 // replaced when the group changes
 
     public WaitingTicket? First;
     private WaitingTicket? _last;

@@ -8,6 +8,7 @@ public sealed class GroupHealthTests
     private static readonly ServerAddress A = new(AddressKind.Tcp, "10.0.0.1", 80), B = new(AddressKind.Tcp, "10.0.0.2", 80), C = new(AddressKind.Tcp, "10.0.0.3", 80);
 
     private readonly Random _random = new(1);
+    private ServerGroup _group = null!;                             // the one that was made last
 
     [Test]
     public void ConnectFails_TheServerIsOutUntilAProbeSucceeds()
@@ -15,15 +16,15 @@ public sealed class GroupHealthTests
         var (health, usable) = Make();
         Fail(health, A, ServerFailure.Connect, now: 100);
         Assert.That(usable(), Is.EqualTo(new[] { 1, 2 }));
-        var due = health.ProbeDue(0, out var ask);
+        var due = health.ProbeDue(health.Members[0], out var ask);
         Assert.That(due, Is.InRange(1_100, 1_200), "a second, and a tenth by chance");
         Assert.That(ask, Is.False, "a connect will do");
-        health.Probed(0, succeeded: false, isCheck: false, answered: false, due, _random);
+        health.Probed(health.Members[0], succeeded: false, isCheck: false, answered: false, due, _random);
         Assert.That(usable(), Is.EqualTo(new[] { 1, 2 }));
-        due = health.ProbeDue(0, out _);
-        health.Probed(0, succeeded: true, isCheck: false, answered: false, due, _random);
+        due = health.ProbeDue(health.Members[0], out _);
+        health.Probed(health.Members[0], succeeded: true, isCheck: false, answered: false, due, _random);
         Assert.That(usable(), Is.EqualTo(new[] { 0, 1, 2 }));
-        Assert.That(health.ProbeDue(0, out _), Is.EqualTo(long.MaxValue));
+        Assert.That(health.ProbeDue(health.Members[0], out _), Is.EqualTo(long.MaxValue));
     }
 
     [Test]
@@ -44,18 +45,18 @@ public sealed class GroupHealthTests
     {
         var (health, usable) = Make(o => o.Probe = probe);
         for (var i = 0; i < 5; i++) Fail(health, B, ServerFailure.Broken, now: 0);
-        var due = health.ProbeDue(1, out var ask);
+        var due = health.ProbeDue(health.Members[1], out var ask);
         Assert.That(ask, Is.EqualTo(probe == HealthProbeKind.Ask));
-        health.Probed(1, succeeded: true, isCheck: false, answered: ask, due, _random);
+        health.Probed(health.Members[1], succeeded: true, isCheck: false, answered: ask, due, _random);
         Assert.That(usable(), Is.EqualTo(new[] { 0, 1, 2 }));
-        Assert.That(health.Group.Availability.Now.LimitOf(1, limit: 0), Is.EqualTo(ask ? 0 : 1));
+        Assert.That(_group.Availability.Now.MostOf(1), Is.EqualTo(ask ? int.MaxValue : 1));
         if (ask) return;
         Fail(health, B, ServerFailure.Broken, due);
         Assert.That(usable(), Is.EqualTo(new[] { 0, 2 }), "one failure is enough");
-        Assert.That(health.ProbeDue(1, out _) - due, Is.InRange(2000, 2200));
-        health.Probed(1, succeeded: true, isCheck: false, answered: false, due + 2200, _random);
+        Assert.That(health.ProbeDue(health.Members[1], out _) - due, Is.InRange(2000, 2200));
+        health.Probed(health.Members[1], succeeded: true, isCheck: false, answered: false, due + 2200, _random);
         health.Succeeded(B, loop: 0, startedAt: due + 2200, due + 2300);
-        Assert.That(health.Group.Availability.Now.LimitOf(1, limit: 0), Is.Zero);
+        Assert.That(_group.Availability.Now.MostOf(1), Is.EqualTo(int.MaxValue));
     }
 
     [Test]
@@ -64,9 +65,9 @@ public sealed class GroupHealthTests
         var (health, usable) = Make();
         foreach (var server in new[] { A, C }) Fail(health, server, ServerFailure.Connect, now: 0);
         for (var i = 0; i < 5; i++) Fail(health, B, ServerFailure.Broken, now: 0);
-        health.Probed(1, succeeded: true, isCheck: false, answered: false, now: 2_000, _random);
+        health.Probed(health.Members[1], succeeded: true, isCheck: false, answered: false, now: 2_000, _random);
         Assert.That(usable(), Is.EqualTo(new[] { 1 }));
-        Assert.That(health.Group.Availability.Now.LimitOf(1, limit: 0), Is.Zero);
+        Assert.That(_group.Availability.Now.MostOf(1), Is.EqualTo(int.MaxValue));
     }
 
     [TestCase(10, true)]
@@ -99,14 +100,14 @@ public sealed class GroupHealthTests
         foreach (var seconds in new[] { 1, 2, 4, 8, 16, 32, 60, 60 })
         {
             for (var i = 0; i < 5; i++) Fail(health, A, ServerFailure.Broken, now);
-            var due = health.ProbeDue(0, out _);
+            var due = health.ProbeDue(health.Members[0], out _);
             Assert.That(due - now, Is.InRange(seconds * 1000, seconds * 1100));
-            health.Probed(0, succeeded: true, isCheck: false, answered: true, due, _random);
+            health.Probed(health.Members[0], succeeded: true, isCheck: false, answered: true, due, _random);
             now = due + 1_000;
         }
         now += 60_000;
         for (var i = 0; i < 5; i++) Fail(health, A, ServerFailure.Broken, now);
-        Assert.That(health.ProbeDue(0, out _) - now, Is.InRange(1000, 1100));
+        Assert.That(health.ProbeDue(health.Members[0], out _) - now, Is.InRange(1000, 1100));
     }
 
     [Test]
@@ -157,14 +158,14 @@ public sealed class GroupHealthTests
     {
         var (health, _) = Make(o => o.SlowStart = TimeSpan.FromSeconds(10));
         Fail(health, A, ServerFailure.Connect, now: 0);
-        health.Probed(0, succeeded: true, isCheck: false, answered: false, now: 2_000, _random);
+        health.Probed(health.Members[0], succeeded: true, isCheck: false, answered: false, now: 2_000, _random);
         foreach (var (now, share) in new[] { (2_000L, 100), (4_000L, 200), (11_000L, 900), (12_000L, 1000) })
         {
             health.Step(now);
-            Assert.That(health.Group.Availability.Now.Shares?[0] ?? 1000, Is.EqualTo(share));
+            Assert.That(_group.Availability.Now.Shares?[0] ?? 1000, Is.EqualTo(share));
         }
         Assert.That(health.StepDue(12_000), Is.EqualTo(long.MaxValue));
-        Assert.That(health.Group.Availability.Now.Shares, Is.Null);
+        Assert.That(_group.Availability.Now.Shares, Is.Null);
     }
 
     [Test]
@@ -172,7 +173,7 @@ public sealed class GroupHealthTests
     {
         var (health, _) = Make(o => o.SlowStart = TimeSpan.FromMilliseconds(333));
         Fail(health, A, ServerFailure.Connect, now: 0);
-        health.Probed(0, succeeded: true, isCheck: false, answered: false, now: 2_000, _random);
+        health.Probed(health.Members[0], succeeded: true, isCheck: false, answered: false, now: 2_000, _random);
         var steps = 0;
         for (var now = 2_000L; (now = health.StepDue(now)) != long.MaxValue; steps++)
         {
@@ -188,7 +189,7 @@ public sealed class GroupHealthTests
         var (health, usable) = Make(o => o.Path = "/health");
         foreach (var (succeeds, isOut) in new[] { (false, false), (false, false), (true, false), (false, false), (false, false), (false, true), (true, true), (false, true), (true, true), (true, false) })
         {
-            health.Probed(1, succeeds, isCheck: true, answered: true, now: 0, _random);
+            health.Probed(health.Members[1], succeeds, isCheck: true, answered: true, now: 0, _random);
             Assert.That(!usable().Contains(1), Is.EqualTo(isOut));
         }
     }
@@ -214,9 +215,9 @@ public sealed class GroupHealthTests
     {
         var (health, _) = Make(o => o.Path = "/health");
         Fail(health, A, ServerFailure.Connect, now: 0);
-        Assert.That(health.IsChecked(0) && health.ProbeDue(0, out _) < long.MaxValue);
+        Assert.That(health.IsChecked(health.Members[0]) && health.ProbeDue(health.Members[0], out _) < long.MaxValue);
         health.TrySetState(A, ServerState.Maintenance);
-        Assert.That(health.IsChecked(0) || health.ProbeDue(0, out _) < long.MaxValue, Is.False);
+        Assert.That(health.IsChecked(health.Members[0]) || health.ProbeDue(health.Members[0], out _) < long.MaxValue, Is.False);
     }
 
     [Test]
@@ -231,7 +232,7 @@ public sealed class GroupHealthTests
                 health.Succeeded(A, loop, i, i);
                 if (i % 100 != 0) continue;
                 health.Failed(B, ServerFailure.Connect, i, i, random);
-                health.Probed(1, succeeded: true, isCheck: false, answered: false, long.MaxValue / 2, random);
+                health.Probed(health.Members[1], succeeded: true, isCheck: false, answered: false, long.MaxValue / 2, random);
             }
         });
         var described = health.Describe();
@@ -240,12 +241,29 @@ public sealed class GroupHealthTests
         Assert.That(described.Select((server, i) => server.IsUsable ? i : -1).Where(i => i >= 0), Is.EqualTo(usable()));
     }
 
-    private static (GroupHealth Health, Func<int[]> Usable) Make(Action<HealthOptions>? configure = null)
+    [Test]
+    public void GroupChanges_WhatIsKnownOfServersThatStayIsKept()
+    {
+        var (health, _) = Make();
+        Fail(health, A, ServerFailure.Connect, now: 0);
+        Fail(health, B, ServerFailure.Connect, now: 0);
+        health.TrySetState(C, ServerState.Drain);
+        var other = new ServerGroup("g", [new(AddressKind.Tcp, "10.0.0.4", 80), C, B with { }], new LeastJobsSelector());
+        health.Change(other, new(new HealthOptions()));
+        Assert.That(other.Availability.Usable.ToArray(), Is.EqualTo(new[] { 0 }));
+        Assert.That(health.Describe().Select(server => server.Condition), Is.EqualTo(new[] { ServerCondition.Healthy, ServerCondition.Healthy, ServerCondition.Unreachable }));
+        health.Probed(health.Members[2], succeeded: true, isCheck: false, answered: false, now: 5_000, _random);
+        Assert.That(other.Availability.Usable.ToArray(), Is.EqualTo(new[] { 0, 2 }));
+        Assert.DoesNotThrow(() => Fail(health, A, ServerFailure.Connect, now: 6_000), "it is not of the group any more");
+    }
+
+    private (GroupHealth Health, Func<int[]> Usable) Make(Action<HealthOptions>? configure = null)
     {
         var options = new HealthOptions();
         configure?.Invoke(options);
-        var group = new ServerGroup("g", [A, B, C], new LeastJobsSelector());
-        return (new(group, new(options), loops: 2), () => group.Availability.Usable.ToArray());
+        var group = _group = new ServerGroup("g", [A, B, C], new LeastJobsSelector());
+        var health = new GroupHealth(group, new(options), loops: 2);
+        return (health, () => group.Availability.Usable.ToArray());
     }
 
     private void Fail(GroupHealth health, ServerAddress server, ServerFailure failure, long now) => health.Failed(server, failure, startedAt: now, now, _random);
