@@ -100,18 +100,19 @@ internal sealed partial class ClientSession
             RefuseInput(error.Status, error.Explanation, head.Method);
             return;
         }
-        if (framing.Kind == FramingKind.Length && framing.Length > _state.Settings.MaxRequestContentBytes)
+        var route = _state.Configuration.RouteOf(head);
+        if (framing.Kind == FramingKind.Length && framing.Length > route.Settings.MaxRequestContentBytes)
         {
-            RefuseInput(ProtocolError.ContentTooLarge.Status, ProtocolError.ContentTooLarge.Explanation, head.Method);
+            RefuseInput(ProtocolError.ContentTooLarge.Status, ProtocolError.ContentTooLarge.Explanation, head.Method, route);
             return;
         }
         if (ViaField.IsLoop(head.Fields, CmiEngine.Pseudonym))
         {
-            RefuseInput(508, "The request goes round in a loop.", head.Method);
+            RefuseInput(508, "The request goes round in a loop.", head.Method, route);
             return;
         }
         var exchange = _state.Rent();
-        exchange.Begin(this, head, framing);
+        exchange.Begin(this, route, head, framing);
         Add(exchange);
         _bytesInHand += exchange.RequestBytes;
         if (!MessageFraming.IsPersistent(head)) _noMoreRequests = true;          // RFC 9112 §9.6: what comes behind is not a request
@@ -203,7 +204,7 @@ internal sealed partial class ClientSession
                 Count(exchange, count);
             }
             input = input[consumed..];
-            if (exchange.Request.Length > _state.Settings.MaxRequestContentBytes)
+            if (exchange.Request.Length > exchange.Route.Settings.MaxRequestContentBytes)
             {
                 Refuse(exchange, ProtocolError.ContentTooLarge.Status, ProtocolError.ContentTooLarge.Explanation);
                 return true;
@@ -239,11 +240,11 @@ internal sealed partial class ClientSession
     }
 
     /// <summary>Answers bytes that are no request; nothing behind them is read.</summary>
-    private void RefuseInput(int status, string text, Method method = Method.Other)
+    private void RefuseInput(int status, string text, Method method = Method.Other, Route? route = null)
     {
         StopReading();
         var exchange = _state.Rent();
-        exchange.BeginRefused(this, method, status, text);
+        exchange.BeginRefused(this, route ?? _state.Configuration.Unrouted, method, status, text);
         Add(exchange);
     }
 

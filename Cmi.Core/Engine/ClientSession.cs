@@ -212,7 +212,7 @@ internal sealed partial class ClientSession : IConnectionOwner
             Cut("the client took nothing of its reply for too long");
             return;
         }
-        if (_reading is { } reading && !_readPaused && now - _lastRead >= settings.ClientContent) Refuse(reading, 408, "The request's content did not come in time.");
+        if (_reading is { } reading && !_readPaused && now - _lastRead >= reading.Route.Settings.ClientContent) Refuse(reading, 408, "The request's content did not come in time.");
         if (_headSince >= 0 && now - _headSince >= settings.ClientHead) RefuseInput(408, "The request's head did not come in time.");
         if (IsIdle && now - _idleSince >= settings.ClientIdle) _noMoreRequests = true;
         for (var exchange = _front; exchange is not null; exchange = exchange.Next) exchange.CheckDeadlines(now);
@@ -237,7 +237,7 @@ internal sealed partial class ClientSession : IConnectionOwner
         else
         {
             if (_blockedSince >= 0) due = _blockedSince + settings.ClientSend;
-            if (_reading is not null && !_readPaused) due = Math.Min(due, _lastRead + settings.ClientContent);
+            if (_reading is { } reading && !_readPaused) due = Math.Min(due, _lastRead + reading.Route.Settings.ClientContent);
             if (_headSince >= 0) due = Math.Min(due, _headSince + settings.ClientHead);
             if (IsIdle && !_noMoreRequests) due = Math.Min(due, _idleSince + settings.ClientIdle);
             for (var exchange = _front; exchange is not null; exchange = exchange.Next) due = Math.Min(due, exchange.Due);

@@ -1,4 +1,3 @@
-using System.Text;
 using Cmi.Engine;
 using Cmi.Queues;
 using Cmi.Servers;
@@ -15,7 +14,7 @@ namespace Cmi;
 /// </summary>
 public sealed class CmiEngine : IAsyncDisposable
 {
-    private readonly EngineSettings _settings;
+    private readonly EngineConfiguration _configuration;
     private readonly LoopState[] _loops;
     private readonly Dictionary<ServerAddress, ConnectionSlots> _slots = [];
     private readonly List<ListenAddress> _wanted = [];
@@ -41,14 +40,15 @@ public sealed class CmiEngine : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(connections);
         ArgumentNullException.ThrowIfNull(buffers);
         (Connections, Buffers, Logger) = (connections, buffers, logger ?? NullLogger<CmiEngine>.Instance);
-        _settings = new(options);
         foreach (var url in options.Endpoints) _wanted.Add(ListenAddress.TryParse(url, out var at, out var fault) ? at : throw new ArgumentException($"The endpoint '{url}' {fault}.", nameof(options)));
         var servers = options.Servers.Addresses.Select(url => ServerAddress.TryParse(url, out var server, out var fault) ? server : throw new ArgumentException($"The server '{url}' {fault}.", nameof(options)));
         IServerSelector selector = options.Servers.Selection == ServerSelection.RoundRobin ? new RoundRobinSelector() : new LeastJobsSelector();
-        Group = new("default", servers, selector, options.Servers.MaxRequests, options.Servers.MaxConnections ?? options.Servers.MaxRequests);
-        Queue = queue is null ? new JobQueue(Group, options.Limits.MaxQueuedRequests) : queue(Group);
-        foreach (var server in Group.Servers) _slots.Add(server, new(Group.MaxConnectionsPerServer));
-        _loops = [.. connections.Loops.Select(loop => new LoopState(this, loop, _settings, SlotsOf, Reclaim))];
+        var group = new ServerGroup("default", servers, selector, options.Servers.MaxRequests, options.Servers.MaxConnections ?? options.Servers.MaxRequests);
+        var active = new ActiveGroup(group, queue is null ? new JobQueue(group, options.Limits.MaxQueuedRequests) : queue(group));
+        var settings = new RouteSettings(options);
+        _configuration = new(new(options), [active], new("default", settings, active), new("", settings, group: null));
+        foreach (var server in group.Servers) _slots.Add(server, new(group.MaxConnectionsPerServer));
+        _loops = [.. connections.Loops.Select(loop => new LoopState(this, loop, _configuration, SlotsOf, Reclaim))];
     }
 
     /// <summary>Where clients connect, with the ports that were picked; empty before the start.</summary>
@@ -56,8 +56,7 @@ public sealed class CmiEngine : IAsyncDisposable
 
     internal IConnectionManager Connections { get; }
     internal IBufferStore Buffers { get; }
-    internal IJobQueue Queue { get; }
-    internal ServerGroup Group { get; }
+    internal EngineConfiguration Configuration => _configuration;
     internal ILogger Logger { get; }
     internal RoomArbiter Arbiter { get; } = new();
     internal bool IsDraining => _draining;
@@ -68,14 +67,16 @@ public sealed class CmiEngine : IAsyncDisposable
 
     /// <summary>Counts since the start, over all loops; each is exact, but they are not of one moment.</summary>
     /// <returns>The counts.</returns>
-    public EngineStatistics GetStatistics() => new(
-        Volatile.Read(ref _clients),
-        _loops.Sum(loop => Volatile.Read(ref loop.Counters.Requests)),
-        _loops.Sum(loop => Volatile.Read(ref loop.Counters.RepliesDirect)),
-        _loops.Sum(loop => Volatile.Read(ref loop.Counters.RepliesStored)),
-        _loops.Sum(loop => Volatile.Read(ref loop.Counters.OwnReplies)),
-        _loops.Sum(loop => Volatile.Read(ref loop.Counters.RepliesCut)),
-        _loops.Sum(loop => Volatile.Read(ref loop.Counters.Retries)));
+    public EngineStatistics GetStatistics() => new()
+    {
+        Clients = Volatile.Read(ref _clients),
+        Requests = _loops.Sum(loop => Volatile.Read(ref loop.Counters.Requests)),
+        RepliesDirect = _loops.Sum(loop => Volatile.Read(ref loop.Counters.RepliesDirect)),
+        RepliesStored = _loops.Sum(loop => Volatile.Read(ref loop.Counters.RepliesStored)),
+        OwnReplies = _loops.Sum(loop => Volatile.Read(ref loop.Counters.OwnReplies)),
+        RepliesCut = _loops.Sum(loop => Volatile.Read(ref loop.Counters.RepliesCut)),
+        Retries = _loops.Sum(loop => Volatile.Read(ref loop.Counters.Retries)),
+    };
 
     /// <summary>Begins to listen. If one endpoint cannot be had, none is kept.</summary>
     /// <param name="cancellationToken">Gives up.</param>
@@ -120,7 +121,7 @@ public sealed class CmiEngine : IAsyncDisposable
     internal void ClientCameOrLeft(int change)
     {
         var clients = Interlocked.Add(ref _clients, change);
-        if (_settings.MaxConnections > 0 && clients >= _settings.MaxConnections - 1) PauseOrResume();
+        if (_configuration.Settings.MaxConnections > 0 && clients >= _configuration.Settings.MaxConnections - 1) PauseOrResume();
         if (clients == 0 && _draining) _drained.TrySetResult();
     }
 
@@ -128,7 +129,7 @@ public sealed class CmiEngine : IAsyncDisposable
     {
         lock (_gate)
         {
-            var full = Volatile.Read(ref _clients) >= _settings.MaxConnections;
+            var full = Volatile.Read(ref _clients) >= _configuration.Settings.MaxConnections;
             if (full == _paused) return;
             _paused = full;
             foreach (var listener in _listeners)
@@ -171,14 +172,14 @@ public sealed class CmiEngine : IAsyncDisposable
         if (ran) Logger.Draining(Volatile.Read(ref _clients));
         if (Volatile.Read(ref _clients) == 0) _drained.TrySetResult();
         var timer = new LoopTimer(_ => _drained.TrySetResult(), null);
-        await OnLoop(_loops[0], state => state.Loop.SetTimer(timer, state.Loop.Now + (long)_settings.Drain.TotalMilliseconds));
+        await OnLoop(_loops[0], state => state.Loop.SetTimer(timer, state.Loop.Now + (long)_configuration.Settings.Drain.TotalMilliseconds));
         foreach (var state in _loops) await OnLoop(state, static state => state.Drain());
         await _drained.Task;
         await OnLoop(_loops[0], state => state.Loop.ClearTimer(timer));
         var cut = 0;
         foreach (var state in _loops) await OnLoop(state, state => cut += state.Cut());
         if (cut > 0) Logger.DrainCut(cut);
-        await Queue.DisposeAsync();
+        foreach (var group in _configuration.Groups) await group.Queue.DisposeAsync();
         if (ran) Logger.Stopped();
     }
 
@@ -200,13 +201,3 @@ public sealed class CmiEngine : IAsyncDisposable
         await done.Task;
     }
 }
-
-/// <summary>What an engine has counted since its start. <para>Threading: immutable.</para></summary>
-/// <param name="Clients">Client connections that are open now.</param>
-/// <param name="Requests">Requests whose head was accepted.</param>
-/// <param name="RepliesDirect">Replies of servers that were whole in the loop's own memory, without the buffer store.</param>
-/// <param name="RepliesStored">Replies of servers that went through the buffer store.</param>
-/// <param name="OwnReplies">Replies of the engine's own: refusals and failures.</param>
-/// <param name="RepliesCut">Replies that failed after their first byte had left.</param>
-/// <param name="Retries">Attempts that followed a failed one.</param>
-public readonly record struct EngineStatistics(int Clients, long Requests, long RepliesDirect, long RepliesStored, long OwnReplies, long RepliesCut, long Retries);

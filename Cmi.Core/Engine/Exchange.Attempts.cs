@@ -40,20 +40,20 @@ internal sealed partial class Exchange
     private void Acquire()
     {
         var now = _state.Loop.Now;
-        if (_enqueuedAt < 0) (_enqueuedAt, _queueDeadline, _deadline) = (now, now + _state.Settings.Queue, now + _state.Settings.Exchange);
+        if (_enqueuedAt < 0) (_enqueuedAt, _queueDeadline, _deadline) = (now, now + Settings.Queue, now + Settings.Exchange);
         _phase = Phase.Queued;
-        var group = _state.Engine.Group;
-        var ticket = new JobTicket(Id, group.Name, _session.FairKey, AffinityKey: 0, Priority: 0, _enqueuedAt, _queueDeadline, Request.Length, _attempt, _avoid);
+        var (group, queue) = (Route.Group!.Name, Route.Group.Queue);
+        var ticket = new JobTicket(Id, group, _session.FairKey, AffinityKey: 0, Priority: 0, _enqueuedAt, _queueDeadline, Request.Length, _attempt, _avoid);
         try
         {
-            if (_state.Engine.Queue.TryAcquire(ticket, out _grant))
+            if (queue.TryAcquire(ticket, out _grant))
             {
                 _granted = true;
                 return;
             }
-            var waiting = _state.Engine.Queue.AcquireAsync(ticket, Cancelled);
+            var waiting = queue.AcquireAsync(ticket, Cancelled);
             if (waiting.IsCompletedSuccessfully) TakeGrant(waiting.Result);
-            else _ = AwaitGrantAsync(waiting, _generation);
+            else _ = AwaitGrantAsync(waiting, queue, _generation);
         }
         catch (Exception e)
         {
@@ -62,7 +62,7 @@ internal sealed partial class Exchange
         }
     }
 
-    private async Task AwaitGrantAsync(ValueTask<JobGrant?> waiting, int generation)
+    private async Task AwaitGrantAsync(ValueTask<JobGrant?> waiting, IJobQueue queue, int generation)
     {
         JobGrant? grant = null;
         try
@@ -78,7 +78,7 @@ internal sealed partial class Exchange
             _state.Engine.Logger.JobQueueFailed(e);
         }
         if (generation == _generation) TakeGrant(grant);
-        else if (grant is { } crossed) CompleteGrant(crossed, GrantOutcome.Unused);
+        else if (grant is { } crossed) CompleteGrant(queue, crossed, GrantOutcome.Unused);
     }
 
     private void TakeGrant(JobGrant? grant)
@@ -98,7 +98,7 @@ internal sealed partial class Exchange
     private void Connect()
     {
         _phase = Phase.Connecting;
-        _phaseDeadline = _state.Loop.Now + _state.Settings.ServerConnect;
+        _phaseDeadline = _state.Loop.Now + Settings.ServerConnect;
         _reused = !_freshOnly && _state.Pool.TryTake(_grant.Server, out _lease);
         if (_reused) return;
         var dialled = _state.Pool.DialAsync(_grant.Server, Cancelled);
@@ -148,7 +148,7 @@ internal sealed partial class Exchange
         }
         _state.Engine.Logger.AttemptFailed(_attempt, server, reason);
         _lastStatus = status;
-        if (!safe || now >= _deadline || (!stale && _attempt >= _state.Settings.Attempts))
+        if (!safe || now >= _deadline || (!stale && _attempt >= Settings.Attempts))
         {
             Decide(status, status == 504 ? "No server answered in time." : "No server gave a whole reply.");
             return;
@@ -208,14 +208,17 @@ internal sealed partial class Exchange
         _received.Clear(_state.Memory);
         if (!_granted) return;
         _granted = false;
-        CompleteGrant(_grant, outcome);
+        CompleteGrant(outcome);
     }
 
-    private void CompleteGrant(JobGrant grant, GrantOutcome outcome)
+    private void CompleteGrant(GrantOutcome outcome) => CompleteGrant(Route.Group!.Queue, _grant, outcome);
+
+    // A grant that comes late finds this object with another exchange, of another route perhaps: it goes back to the queue that gave it.
+    private void CompleteGrant(IJobQueue queue, JobGrant grant, GrantOutcome outcome)
     {
         try
         {
-            _state.Engine.Queue.Complete(grant, outcome);
+            queue.Complete(grant, outcome);
         }
         catch (Exception e)
         {

@@ -38,7 +38,7 @@ internal sealed partial class Exchange
         if (io != IoStatus.Done)
         {
             if (direct) Reply.Advance(0);
-            if (io == IoStatus.End && _replyFraming.Kind == FramingKind.UntilClose && _state.Settings.TrustFin)
+            if (io == IoStatus.End && _replyFraming.Kind == FramingKind.UntilClose && Settings.TrustFin)
             {
                 Reply.Complete();                                   // RFC 9112 §6.3 rule 8 and §8: the close is the end
                 ReplyIsWhole(surplus: 0);
@@ -54,7 +54,7 @@ internal sealed partial class Exchange
             return false;
         }
         _receivedBytes += count;
-        _phaseDeadline = _state.Loop.Now + _state.Settings.ServerContent;
+        _phaseDeadline = _state.Loop.Now + Settings.ServerContent;
         if (!direct) return TakeIn(into[..count]);
         Reply.Advance(count);
         if (_replyFraming.Kind == FramingKind.Length) _decoder.Skip(count);
@@ -109,7 +109,7 @@ internal sealed partial class Exchange
         LeaveStarved();
         _granted = false;
         DropServer("", GrantOutcome.Done);
-        CompleteGrant(_grant, GrantOutcome.Done);
+        CompleteGrant(GrantOutcome.Done);
         _phase = Phase.Done;
         if (IsRequestWhole) Request.Reset();
     }

@@ -18,8 +18,8 @@ internal sealed partial class Exchange
     public bool HoldsScratch => Reply is { State: BufferState.Whole, IsStored: false, Length: > 0 };
 
     /// <summary>Whether the first byte of the reply may leave: the commit point is reached.</summary>
-    public bool MayLeave => _phase is Phase.Done or Phase.Tunnel || (_phase == Phase.Content && CommitRule.MayLeaveUnfinished(_isStream ? CommitMode.Stream : _state.Settings.ReplyCommit,
-        Reply.Length, _state.Settings.ReplyHoldBytes, _state.Loop.Now - _headAt, _state.Settings.ReplyHoldTime, _isStarved));
+    public bool MayLeave => _phase is Phase.Done or Phase.Tunnel || (_phase == Phase.Content && CommitRule.MayLeaveUnfinished(_isStream ? CommitMode.Stream : Settings.ReplyCommit,
+        Reply.Length, Settings.ReplyHoldBytes, _state.Loop.Now - _headAt, Settings.ReplyHoldTime, _isStarved));
 
     /// <summary>Interim responses that may leave now; empty if there are none.</summary>
     public ReadOnlySpan<byte> Interims => _interims is { } interims ? interims.Written : default;
@@ -37,8 +37,8 @@ internal sealed partial class Exchange
     {
         get
         {
-            if (_state.Settings.ReplyCommit != CommitMode.UpTo || _isStream) return long.MaxValue;
-            var ends = _headAt + _state.Settings.ReplyHoldTime;
+            if (Settings.ReplyCommit != CommitMode.UpTo || _isStream) return long.MaxValue;
+            var ends = _headAt + Settings.ReplyHoldTime;
             return ends > _state.Loop.Now ? ends : long.MaxValue;   // passed: it acts when the reply's turn comes
         }
     }
@@ -67,7 +67,7 @@ internal sealed partial class Exchange
             _leaving = new(framing);
         }
         _replyLeaves = true;
-        if (_isWaitPaused) _phaseDeadline = _state.Loop.Now + _state.Settings.ServerContent;
+        if (_isWaitPaused) _phaseDeadline = _state.Loop.Now + Settings.ServerContent;
         _contentKept = false;
         LeaveStarved();
         return persistent;
@@ -81,7 +81,7 @@ internal sealed partial class Exchange
         if (_leaving.ContentSent != before)
         {
             Reply.Release(_leaving.ContentSent);
-            if (_isWaitPaused) _phaseDeadline = _state.Loop.Now + _state.Settings.ServerContent;
+            if (_isWaitPaused) _phaseDeadline = _state.Loop.Now + Settings.ServerContent;
             if (_isStarved) Wake();
         }
         return status;
@@ -104,7 +104,7 @@ internal sealed partial class Exchange
         switch (room)
         {
             case RoomAnswer.Ok:
-                if (waited) _phaseDeadline = _state.Loop.Now + _state.Settings.ServerContent;       // the server's time was not its own
+                if (waited) _phaseDeadline = _state.Loop.Now + Settings.ServerContent;       // the server's time was not its own
                 if (_isStarved)
                 {
                     _isStarved = false;
@@ -116,7 +116,7 @@ internal sealed partial class Exchange
                 // can wait for each other for ever.
                 _isStarved = true;
                 _state.Starved(_session);
-                if (!_replyLeaves && !_isStream && _state.Settings.ReplyCommit == CommitMode.Whole && _state.Engine.Arbiter.MustGiveWay(Id, _state.Loop.Now))
+                if (!_replyLeaves && !_isStream && Settings.ReplyCommit == CommitMode.Whole && _state.Engine.Arbiter.MustGiveWay(Id, _state.Loop.Now))
                 {
                     _state.Engine.Logger.HeldReplyGaveWay();
                     DecideFull();

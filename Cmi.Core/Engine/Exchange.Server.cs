@@ -43,7 +43,7 @@ internal sealed partial class Exchange
     private void StartSending()
     {
         _phase = Phase.Head;
-        _phaseDeadline = _state.Loop.Now + _state.Settings.ServerHead;
+        _phaseDeadline = _state.Loop.Now + Settings.ServerHead;
         var framing = MessageFraming.ToServer(_requestFraming, IsRequestWhole ? Request.Length : null);
         RequestHead.Truncate(_requestHeadLength);
         RequestWriter.WriteEnd(RequestHead, framing);
@@ -63,9 +63,9 @@ internal sealed partial class Exchange
         }
         gather.Clear();
         var now = _state.Loop.Now;
-        if (_sentBytes != before && _phase == Phase.Head) _phaseDeadline = now + _state.Settings.ServerHead;
+        if (_sentBytes != before && _phase == Phase.Head) _phaseDeadline = now + Settings.ServerHead;
         if (_phase == Phase.Head) _isWaitPaused = status == SendStatus.Waiting;
-        if (!IsRequestWhole && _sentBytes != before) _deadline = now + _state.Settings.Exchange;    // its time counts from the last of the request
+        if (!IsRequestWhole && _sentBytes != before) _deadline = now + Settings.Exchange;    // its time counts from the last of the request
         if (!_contentKept && _sender.ContentSent > 0)
         {
             _contentReleased = true;
@@ -130,7 +130,7 @@ internal sealed partial class Exchange
                     }
                     (status, error) = (ReadStatus.Invalid, ProtocolError.UnaskedUpgrade);
                 }
-                else if (++_interim > _state.Settings.MaxInterimResponses)
+                else if (++_interim > Settings.MaxInterimResponses)
                 {
                     (status, error) = (ReadStatus.Invalid, ProtocolError.TooManyInterim);
                 }
@@ -179,7 +179,7 @@ internal sealed partial class Exchange
         ResponseHeadWriter.WriteHead(ReplyHead, head, _state.Date);
         _headAt = _state.Loop.Now;
         _phase = Phase.Content;
-        _phaseDeadline = _headAt + _state.Settings.ServerContent;
+        _phaseDeadline = _headAt + Settings.ServerContent;
         _isWaitPaused = false;
         if (TryTakeDirect(start, end)) return false;
         if (!Reply.TryOpen(_replyFraming.Kind == FramingKind.Length ? _replyFraming.Length : null))
@@ -198,7 +198,7 @@ internal sealed partial class Exchange
         var scratch = _state.Memory.Scratch;
         var probe = _decoder;
         if (!IsWholeIn(scratch.AsSpan(start, end - start), ref probe, out var bytes) || bytes > EngineSettings.MaxDirectBytes) return false;
-        if (bytes > 0 && _state.Settings.AlwaysStore) return false;
+        if (bytes > 0 && Settings.AlwaysStore) return false;
         var (from, to) = (start, start);                            // content is moved together over the framing between its pieces
         for (; ; )
         {

@@ -23,7 +23,7 @@ internal sealed partial class Exchange
         _tunnel = new(_state.Memory, client, _lease.Connection);
         _tunnel.Begin(early, _received.Bytes);
         _received.Clear(_state.Memory);
-        TunnelEnds = _state.Loop.Now + _state.Settings.Tunnel;
+        TunnelEnds = _state.Loop.Now + Settings.Tunnel;
     }
 
     /// <summary>Passes what can be passed without waiting.</summary>
@@ -32,7 +32,7 @@ internal sealed partial class Exchange
     {
         IsWoken = false;
         var whole = _tunnel!.Run(out var moved);
-        if (moved) TunnelEnds = _state.Loop.Now + _state.Settings.Tunnel;
+        if (moved) TunnelEnds = _state.Loop.Now + Settings.Tunnel;
         return whole && !_tunnel.IsOver;
     }
 
@@ -73,6 +73,6 @@ internal sealed partial class Exchange
         _lease = default;
         if (!_granted) return;
         _granted = false;
-        CompleteGrant(_grant, GrantOutcome.Done);
+        CompleteGrant(GrantOutcome.Done);
     }
 }

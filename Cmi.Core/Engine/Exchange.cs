@@ -57,6 +57,8 @@ internal sealed partial class Exchange : IConnectionOwner
     private int _own;                                               // the status of a reply of our own; 0: a server's
     private string _ownText = "";
 
+    private RouteSettings Settings => Route.Settings;
+
     public Exchange(LoopState state)
     {
         _state = state;
@@ -69,6 +71,9 @@ internal sealed partial class Exchange : IConnectionOwner
 
     /// <summary>A number that no other exchange of this engine has; a later one is higher.</summary>
     public long Id { get; private set; }
+
+    /// <summary>Which settings and servers it has, to its end.</summary>
+    public Route Route { get; private set; } = null!;
 
     public Method Method { get; private set; }
     public int ClientMinorVersion { get; private set; }
@@ -104,7 +109,7 @@ internal sealed partial class Exchange : IConnectionOwner
     public bool IsDecided => _phase == Phase.Done;
 
     /// <summary>Whether it may run beside its neighbours (RFC 9112 §9.3.2: safe methods only).</summary>
-    public bool IsParallel => Method.IsSafe && !IsUpgrade && _state.Settings.Distribute;
+    public bool IsParallel => Method.IsSafe && !IsUpgrade && Settings.Distribute;
 
     /// <summary>Whether it asks to go on in another protocol, and the server has not declined: nothing behind it is a request yet.</summary>
     public bool IsUpgrade { get; private set; }
@@ -113,9 +118,9 @@ internal sealed partial class Exchange : IConnectionOwner
     public bool AwaitsContinue { get; set; }
 
     /// <summary>Begins a life with a request whose head has arrived.</summary>
-    public void Begin(ClientSession session, RequestHead head, Framing framing)
+    public void Begin(ClientSession session, Route route, RequestHead head, Framing framing)
     {
-        Adopt(session);
+        Adopt(session, route);
         Method = head.Method;
         ClientMinorVersion = head.MinorVersion;
         _wantsPersistence = MessageFraming.IsPersistent(head);
@@ -142,9 +147,9 @@ internal sealed partial class Exchange : IConnectionOwner
     }
 
     /// <summary>Begins a life with a request that cannot be read: an answer of our own, after which the connection closes.</summary>
-    public void BeginRefused(ClientSession session, Method method, int status, string text)
+    public void BeginRefused(ClientSession session, Route route, Method method, int status, string text)
     {
-        Adopt(session);
+        Adopt(session, route);
         Method = method;                                            // as far as it was understood: a reply to HEAD has no content (RFC 9110 §9.3.2)
         ClientMinorVersion = 1;
         Refuse(status, text);
@@ -216,7 +221,7 @@ internal sealed partial class Exchange : IConnectionOwner
     /// <summary>When <see cref="CheckDeadlines"/> should be called, in milliseconds of the loop.</summary>
     public long Due => _phase switch
     {
-        Phase.Receiving => _state.Settings.RequestCommit == CommitMode.UpTo ? _startedAt + _state.Settings.RequestHoldTime : long.MaxValue,
+        Phase.Receiving => Settings.RequestCommit == CommitMode.UpTo ? _startedAt + Settings.RequestHoldTime : long.MaxValue,
         Phase.Queued => Math.Min(_queueDeadline, _deadline),
         Phase.Connecting or Phase.Head => Math.Min(IsWaitPaused ? long.MaxValue : _phaseDeadline, _deadline),
         Phase.Content => Math.Min(_replyLeaves ? long.MaxValue : Math.Min(_deadline, HoldEnds), IsWaitPaused ? long.MaxValue : _phaseDeadline),
@@ -259,14 +264,14 @@ internal sealed partial class Exchange : IConnectionOwner
     }
 
     /// <summary>The request has arrived so far that it may go to a server although more is to come, or it is whole.</summary>
-    private bool MayBeSent() => IsRequestWhole || CommitRule.MayLeaveUnfinished(_state.Settings.RequestCommit, Request.Length, _state.Settings.RequestHoldBytes,
-        _state.Loop.Now - _startedAt, _state.Settings.RequestHoldTime, starved: !_contentKept);
+    private bool MayBeSent() => IsRequestWhole || CommitRule.MayLeaveUnfinished(Settings.RequestCommit, Request.Length, Settings.RequestHoldBytes,
+        _state.Loop.Now - _startedAt, Settings.RequestHoldTime, starved: !_contentKept);
 
     /// <summary>The store has no room for more of the request: what a server has taken goes, and with it the chance of another attempt.</summary>
     /// <returns>Whether that can help.</returns>
     public bool GiveUpReplay()
     {
-        if (_phase == Phase.Receiving && _state.Settings.RequestCommit == CommitMode.Whole) return false;
+        if (_phase == Phase.Receiving && Settings.RequestCommit == CommitMode.Whole) return false;
         if (_contentKept) Wake();                                   // once: the session asks again and again, and would never come to rest
         _contentKept = false;
         return true;
@@ -279,9 +284,9 @@ internal sealed partial class Exchange : IConnectionOwner
         Decide(status, text);
     }
 
-    private void Adopt(ClientSession session)
+    private void Adopt(ClientSession session, Route route)
     {
-        _session = session;
+        (_session, Route) = (session, route);
         Id = _state.Engine.NextExchangeId();
         _startedAt = _state.Loop.Now;
         _phase = Phase.Receiving;

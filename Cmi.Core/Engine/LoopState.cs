@@ -26,9 +26,10 @@ internal sealed class LoopState
     private long _dateUntil = long.MinValue;
     private HashSet<ClientSession> _starved = [], _starvedBefore = [];
 
-    public LoopState(CmiEngine engine, ILoop loop, EngineSettings settings, Func<ServerAddress, ConnectionSlots> slots, Action<ServerAddress> reclaim)
+    public LoopState(CmiEngine engine, ILoop loop, EngineConfiguration configuration, Func<ServerAddress, ConnectionSlots> slots, Action<ServerAddress> reclaim)
     {
-        (Engine, Loop, Settings) = (engine, loop, settings);
+        (Engine, Loop, Configuration) = (engine, loop, configuration);
+        var settings = configuration.Settings;
         var heads = Math.Max(settings.RequestHead.MaxBytes, settings.ReplyHead.MaxBytes);
         Memory = new(heads + LoopMemory.MaxReceiveBytes + Gather.Capacity);
         Pool = new(loop, engine.Connections, slots, reclaim, settings.MaxIdleServerConnections, settings.ServerIdle);
@@ -37,7 +38,11 @@ internal sealed class LoopState
 
     public CmiEngine Engine { get; }
     public ILoop Loop { get; }
-    public EngineSettings Settings { get; }
+
+    /// <summary>What requests that begin now are treated by.</summary>
+    public EngineConfiguration Configuration { get; }
+
+    public EngineSettings Settings => Configuration.Settings;
     public ServerPool Pool { get; }
     public LoopMemory Memory { get; }
     public IBufferStore Store => Engine.Buffers;

@@ -78,7 +78,7 @@ public sealed class CmiServiceCollectionExtensionsTests
 
         var engine = services.BuildServiceProvider().GetRequiredService<CmiEngine>();
 
-        Assert.That(engine.Queue.Waiting, Is.EqualTo("a service".Length + 7));
+        Assert.That(engine.Configuration.Groups[0].Queue.Waiting, Is.EqualTo("a service".Length + 7));
     }
 
     [Test]

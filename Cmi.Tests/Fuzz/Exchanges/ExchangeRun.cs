@@ -34,7 +34,7 @@ internal sealed class ExchangeRun : IAsyncDisposable
         };
         IsTornByTime = transport.OneFragmentPerTurn;
         _gateway = new(Configure, _random.Next(1, 4), transport);
-        for (var server = 1; server <= _gateway.Engine.Group.Servers.Count; server++)
+        for (var server = 1; server <= _gateway.Engine.Configuration.Groups[0].Group.Servers.Count; server++)
             _gateway.Server(server).Accepted = peer => _ = new FuzzServer(this, peer);
     }
 

@@ -1,0 +1,26 @@
+namespace Cmi;
+
+/// <summary>What an engine has counted since its start. <para>Threading: immutable.</para></summary>
+public sealed record EngineStatistics
+{
+    /// <summary>Client connections that are open now.</summary>
+    public int Clients { get; init; }
+
+    /// <summary>Requests whose head was accepted.</summary>
+    public long Requests { get; init; }
+
+    /// <summary>Replies of servers that were whole in the loop's own memory, without the buffer store.</summary>
+    public long RepliesDirect { get; init; }
+
+    /// <summary>Replies of servers that went through the buffer store.</summary>
+    public long RepliesStored { get; init; }
+
+    /// <summary>Replies of the engine's own: refusals and failures.</summary>
+    public long OwnReplies { get; init; }
+
+    /// <summary>Replies that failed after their first byte had left.</summary>
+    public long RepliesCut { get; init; }
+
+    /// <summary>Attempts that followed a failed one.</summary>
+    public long Retries { get; init; }
+}

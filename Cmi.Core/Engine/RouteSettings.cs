@@ -1,0 +1,27 @@
+namespace Cmi.Engine;
+
+/// <summary>The options of one route as its exchanges use them: read once, in milliseconds and bytes. Immutable.</summary>
+internal sealed class RouteSettings(CmiOptions options)
+{
+    public readonly long ClientContent = EngineSettings.Ms(options.Timeouts.ClientContent);
+    public readonly long ServerConnect = EngineSettings.Ms(options.Timeouts.ServerConnect);
+    public readonly long ServerHead = EngineSettings.Ms(options.Timeouts.ServerHead);
+    public readonly long ServerContent = EngineSettings.Ms(options.Timeouts.ServerContent);
+    public readonly long Queue = EngineSettings.Ms(options.Timeouts.Queue);
+    public readonly long Exchange = EngineSettings.Ms(options.Timeouts.Exchange);
+    public readonly long Tunnel = EngineSettings.Ms(options.Timeouts.Tunnel);
+
+    public readonly long MaxRequestContentBytes = options.Limits.MaxRequestContentBytes;
+    public readonly int MaxInterimResponses = options.Limits.MaxInterimResponses;
+
+    public readonly int Attempts = options.Retry.Attempts;
+    public readonly CommitMode ReplyCommit = options.Reply.Commit;
+    public readonly long ReplyHoldBytes = options.Reply.HoldBytes;
+    public readonly long ReplyHoldTime = EngineSettings.Ms(options.Reply.HoldTime);
+    public readonly bool TrustFin = options.Reply.TrustClose == CloseTrust.Fin;
+    public readonly CommitMode RequestCommit = options.Request.Commit;
+    public readonly long RequestHoldBytes = options.Request.HoldBytes;
+    public readonly long RequestHoldTime = EngineSettings.Ms(options.Request.HoldTime);
+    public readonly bool Distribute = options.Pipelining.Distribute == Distribution.Safe;
+    public readonly bool AlwaysStore = options.Buffers.Always;
+}
