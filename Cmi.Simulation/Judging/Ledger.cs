@@ -99,6 +99,7 @@ internal sealed class Ledger(SimulatedWorld world)
             return true;
         }
         record.Cause = world.Oracle.FindCause(record);
+        if (record.Attempt is null && record.Server.HadOutage(record.At, Now) is { } outage) FeelOutage(record.Exchange.Request, outage.Fault);
         if (outcome == GrantOutcome.ServerFailed && record.Cause == Cause.Unknown)
             world.Violate("needless-failure", $"server {record.Server.Plan.Number} is given up for {record.Exchange.Request}, and it had not failed");
         return true;
@@ -118,6 +119,13 @@ internal sealed class Ledger(SimulatedWorld world)
             world.Violate("ungranted", $"{request} reaches server {server.Plan.Number}, which it was not granted");
         }
         return null;
+    }
+
+    // What was never seen by a server that is away: the dial came to nothing, or the connection did.
+    private void FeelOutage(AskedRequest request, Fault fault)
+    {
+        if (fault == Fault.Died) world.Feel(request, Fault.Refused, Phase.Dialling);
+        else world.Feel(request, fault, fault is Fault.Refused or Fault.Ignored ? Phase.Dialling : Phase.SendingHead);
     }
 
     private ExchangeRecord? Of(JobTicket ticket) => _exchanges.GetValueOrDefault(ticket.Id);

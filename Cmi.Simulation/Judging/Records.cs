@@ -81,6 +81,9 @@ internal sealed class ExchangeRecord(long id, AskedRequest request, long now)
 
     public List<GrantRecord> Grants { get; } = [];
 
+    /// <summary>From its first ticket to its last grant, or to the end of its last wait.</summary>
+    public long LongestWait => (Grants is [.., { } last] && last.At >= AskedAt ? last.At : LastChange) - FirstAsked;
+
     /// <summary>Whether it waits for a server or has one.</summary>
     public bool IsOpen => IsWaiting || Grants is [.., { IsOpen: true }];
 
