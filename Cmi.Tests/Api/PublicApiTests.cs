@@ -21,6 +21,7 @@ public sealed class PublicApiTests
         typeof(CmiEngine).Assembly,
         typeof(RamBufferStore).Assembly,
         typeof(DiskBufferStore).Assembly,
+        typeof(FlashBufferStore).Assembly,
         typeof(SocketConnectionManager).Assembly,
         typeof(InMemoryTransport).Assembly,
         typeof(Simulator).Assembly,
