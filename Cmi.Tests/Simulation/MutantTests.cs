@@ -35,7 +35,7 @@ public sealed partial class MutantTests
         _program.Delete(recursive: true);
     }
 
-    [Test, Order(0)]
+    [Test]
     public async Task Unchanged_PassesTheSameRuns()
     {
         for (var seed = 1; seed <= Seeds; seed++)
