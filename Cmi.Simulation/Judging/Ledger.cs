@@ -56,7 +56,7 @@ internal sealed class Ledger(SimulatedWorld world)
         var server = world.ServerAt(grant.Server);
         var record = new GrantRecord(exchange, server, Now);
         exchange.IsWaiting = false;
-        exchange.LastChange = Now;
+        exchange.LastChange = exchange.WaitedUntil = Now;
         if (!isCrossed) exchange.Grants.Add(record);
         world.Note('g', server.Plan.Number);
         if (!_open.TryAdd(grant.Lease, record)) world.Violate("grants", $"the lease {grant.Lease} is given out twice");
@@ -78,7 +78,7 @@ internal sealed class Ledger(SimulatedWorld world)
     public void Withdrawn(JobTicket ticket)
     {
         if (Of(ticket) is not { } exchange) return;
-        (exchange.IsWaiting, exchange.LastChange) = (false, Now);
+        (exchange.IsWaiting, exchange.LastChange, exchange.WaitedUntil) = (false, Now, Now);
     }
 
     /// <summary>A grant is given back.</summary>

@@ -46,7 +46,7 @@ internal sealed class Oracle(SimulatedWorld world)
                 if (!client.WasSlow) Violate("needless-error", "the client is told 408, and was not late");
                 return;
             case 503 when exchange is { IsRefused: true }:
-            case 502 or 503 or 504 when exchange is not null && exchange.LongestWait >= Terms.Queue:
+            case 502 or 503 or 504 when exchange is not null && (exchange.LongestWait >= Terms.Queue || exchange.LastChange - exchange.FirstAsked >= Terms.Exchange):
                 return;
             case 502 or 503 or 504 when exchange is { Grants.Count: > 0 } && MayGiveUp(request, exchange):
                 return;

@@ -81,8 +81,11 @@ internal sealed class ExchangeRecord(long id, AskedRequest request, long now)
 
     public List<GrantRecord> Grants { get; } = [];
 
-    /// <summary>From its first ticket to its last grant, or to the end of its last wait.</summary>
-    public long LongestWait => (Grants is [.., { } last] && last.At >= AskedAt ? last.At : LastChange) - FirstAsked;
+    /// <summary>When its last ticket became a grant or was withdrawn.</summary>
+    public long WaitedUntil { get; set; }
+
+    /// <summary>From its first ticket to the end of its last wait.</summary>
+    public long LongestWait => WaitedUntil - FirstAsked;
 
     /// <summary>Whether it waits for a server or has one.</summary>
     public bool IsOpen => IsWaiting || Grants is [.., { IsOpen: true }];
