@@ -134,8 +134,16 @@ internal sealed class Ledger(SimulatedWorld world)
     {
         // A reused connection that was closed as it was written to does not count, once.
         if (exchange.Grants.Count > Terms.Attempts) world.Violate("attempts", $"{exchange.Request} is tried once more");
-        if (exchange.Grants is [.., { Cause: Cause.Unknown, Outcome: not GrantOutcome.Done }]) world.Violate("needless-retry", $"{exchange.Request} is tried again, and its server had not failed");
-        if (exchange.Grants.Exists(grant => grant.Outcome == GrantOutcome.Done)) world.Violate("answered-twice", $"{exchange.Request} asks for a server, and has its reply");
+        if (exchange.Grants is [.., { Cause: Cause.Unknown, Outcome: GrantOutcome.Unused } last])
+        {
+            // Nothing is held against a server for what the store has done.
+            if (world.Store.TryExcuse()) last.Cause = Cause.Store;
+            else world.Violate("needless-retry", $"{exchange.Request} is tried again, and its server had not failed");
+        }
+        if (exchange.Grants is not [.., { Outcome: GrantOutcome.Done } done] || done.IsOpen) return;
+        // A whole reply may be lost by the store before it leaves.
+        if (world.Store.TryExcuse() || world.Store.TryExcuseByDelay()) done.Cause = Cause.Store;
+        else world.Violate("answered-twice", $"{exchange.Request} asks for a server, and has its reply");
     }
 
     // RFC 9112 §9.3.2: runs of safe methods run side by side, everything else waits for what is before it, and what is behind waits for it.

@@ -9,6 +9,8 @@ internal sealed class ScenarioMaker
     private static readonly Fault[] ClientFaults = [Fault.ClientReset, Fault.ClientClosed, Fault.ClientSilent, Fault.ClientSlow];
     private static readonly Fault[] OutageFaults = [Fault.Refused, Fault.Ignored, Fault.Died, Fault.Reset, Fault.Closed, Fault.Silent];
 
+    private const int MostPieces = 1000;                            // of a message, so that a slow one ends within the time of a run
+
     private readonly Random _random;
     private readonly int _seed;
     private readonly double _serverFaults, _clientFaults;
@@ -141,7 +143,7 @@ internal sealed class ScenarioMaker
             SaysClose = last && Chance(0.3),
             TakesTrailers = minor == 1 && Chance(0.2),
             Pause = waits || Chance(0.3) ? Pick(0, 5, 300, 3000) : 0,
-            Piece = slow ? _random.Next(1, 200) : 0,
+            Piece = slow ? _random.Next(1, 200) + (bytes / MostPieces) : 0,
             Gap = slow ? Pick(1, 20) : 0,
             Replies = replies,
         };
@@ -166,7 +168,7 @@ internal sealed class ScenarioMaker
             SaysClose = Chance(0.1),
             IsOld = Chance(0.05),
             Delay = Pick(0, 0, 1, 20, 400),
-            Piece = slow ? _random.Next(1, 3000) : 0,
+            Piece = slow ? _random.Next(1, 3000) + (4 * _mostBytes / MostPieces) : 0,
             Gap = slow ? Pick(1, 30) : 0,
             Fault = fault,
             Phase = phase,

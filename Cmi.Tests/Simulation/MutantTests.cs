@@ -38,6 +38,7 @@ public sealed partial class MutantTests
     [Test]
     public async Task Unchanged_PassesTheSameRuns()
     {
+        await BuildAsync();
         for (var seed = 1; seed <= Seeds; seed++)
         {
             var (exitCode, output) = await SimulateAsync(seed);

@@ -55,5 +55,5 @@ if (report.Failure is not { } failure)
     return 0;
 }
 Console.WriteLine($"VIOLATION of '{failure.Rule}' in the run with the seed {failure.Seed}: {failure.Text}");
-Console.WriteLine($"The smallest scenario that still fails, for --replay:\n{failure.Scenario}");
+if (options.Shrinks) Console.WriteLine($"The smallest scenario that still fails, for --replay:\n{failure.Scenario}");
 return 1;
