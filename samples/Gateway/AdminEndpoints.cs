@@ -73,7 +73,7 @@ internal sealed class AdminEndpoints : IAsyncDisposable
         {
             if (!context.Request.HasJsonContentType()) throw new JsonException("The content must be application/json.");
             var order = await context.Request.ReadFromJsonAsync<ServerOrder>(Json, context.RequestAborted) ?? throw new JsonException("There is no order.");
-            if (!ServerAddress.TryParse(order.Server, out var server, out var fault)) throw new ArgumentException($"The server '{order.Server}' {fault}.");
+            if (!ServerAddress.TryParse(order.Server, out var server, out var fault)) throw new JsonException($"The server '{order.Server}' {fault}.");
             engine.SetServerState(order.Group, server, order.State);
             context.Response.StatusCode = StatusCodes.Status200OK;
             await context.Response.WriteAsJsonAsync(engine.GetServerHealth(order.Group), Json);
