@@ -7,7 +7,7 @@ namespace Cmi.Buffers;
 /// never above <see cref="MaxTotalBytes"/>. In the steady state it allocates nothing.
 /// <para>Threading: any loop, several at once.</para>
 /// </summary>
-public sealed class RamBufferStore : IBufferStore
+public sealed class RamBufferStore : IBufferStore, IMeasuredBufferStore
 {
     private readonly RamBufferOptions _options;
     private readonly RamBudget _budget;
@@ -37,6 +37,17 @@ public sealed class RamBufferStore : IBufferStore
     /// <summary>How many buffers were made and not disposed.</summary>
     public int LiveBuffers => Volatile.Read(ref _pools).Sum(p => p.LiveBuffers);
 
+    /// <inheritdoc/>
+    public double Fill
+    {
+        get
+        {
+            var used = 0L;
+            foreach (var pool in Volatile.Read(ref _pools)) used += pool.BytesInUse;
+            return (double)used / MaxTotalBytes;
+        }
+    }
+
     /// <summary>The memory that is in use or kept for use again, as it counts against <see cref="MaxTotalBytes"/>.</summary>
     internal long DrawnBytes => MaxTotalBytes - _budget.Free;
 
@@ -49,6 +60,10 @@ public sealed class RamBufferStore : IBufferStore
         ObjectDisposedException.ThrowIf(_disposed, this);
         return PoolOf(loop).TryCreate(expectedBytes);
     }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<BufferTierUsage> GetUsage() =>
+        [new() { Tier = "ram", UsedBytes = UsedBytes, CapacityBytes = MaxTotalBytes, Buffers = LiveBuffers }];
 
     /// <summary>Makes no more buffers. Those that live, and their slices, stay usable until they are disposed.</summary>
     /// <returns>A completed task.</returns>

@@ -6,6 +6,18 @@ public interface IMeasuredBufferStore
     /// <summary>Tells it.</summary>
     /// <returns>One entry for each tier, the fastest first; each number is exact, but they are not of one moment.</returns>
     IReadOnlyList<BufferTierUsage> GetUsage();
+
+    /// <summary>How full it is. A store made of tiers asks its tiers often; one that can tell without allocating should.</summary>
+    /// <value>0 (empty) to 1; 0 where it has no bound.</value>
+    double Fill
+    {
+        get
+        {
+            double used = 0, capacity = 0;
+            foreach (var tier in GetUsage()) (used, capacity) = (used + tier.UsedBytes, capacity + tier.CapacityBytes);
+            return capacity > 0 ? used / capacity : 0;
+        }
+    }
 }
 
 /// <summary>What one tier of a buffer store holds now, and has done since its start. <para>Threading: immutable.</para></summary>

@@ -8,7 +8,8 @@ namespace Cmi.Tests.Architecture;
 /// <summary>Rules that keep the engine apart from what can be replaced.</summary>
 public sealed class ArchitectureTests
 {
-    private static readonly Assembly[] WithoutSockets = [typeof(CmiEngine).Assembly, typeof(RamBufferStore).Assembly, typeof(InMemoryTransport).Assembly];
+    private static readonly Assembly[] WithoutSockets =
+        [typeof(CmiEngine).Assembly, typeof(RamBufferStore).Assembly, typeof(DiskBufferStore).Assembly, typeof(InMemoryTransport).Assembly];
 
     [TestCaseSource(nameof(WithoutSockets))]
     public void Assembly_KnowsNoSockets(Assembly assembly) =>

@@ -42,6 +42,7 @@ public sealed partial class OptionsDocTests
 
     [TestCase(typeof(SocketOptions))]
     [TestCase(typeof(RamBufferOptions))]
+    [TestCase(typeof(DiskBufferOptions))]
     public void EachPropertyOfAPackage_HasItsRow(Type options) =>
         Assert.That(options.GetProperties().Select(property => $"{options.Name}.{property.Name}"), Is.SubsetOf(Rows.Keys));
 

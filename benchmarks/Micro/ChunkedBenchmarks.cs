@@ -24,7 +24,8 @@ public class ChunkedBenchmarks
     public long Decode()
     {
         var decoder = new ContentDecoder(new Framing(FramingKind.Chunked));
-        var (input, content) = (_coded.AsSpan(), 0L);
+        var input = _coded.AsSpan();
+        var content = 0L;
         for (; ; )
         {
             var status = decoder.Decode(input, out var consumed, out _, out var count);

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using BenchmarkDotNet.Attributes;
 using Cmi.Queues;
 using Cmi.Servers;
@@ -6,12 +7,13 @@ namespace Cmi.Benchmarks.Micro;
 
 /// <summary>A grant taken and given back, alone and while another thread does the same.</summary>
 [MemoryDiagnoser]
+[SuppressMessage("Reliability", "CA1001", Justification = "The clean-up disposes.")]
 public class JobQueueBenchmarks
 {
-    private readonly CancellationTokenSource _over = new();
     private JobQueue _queue = null!;
     private JobTicket _ticket;
     private Thread? _other;
+    private volatile bool _over;
 
     /// <summary>Requests in flight at one server; 0: no limit.</summary>
     [Params(0, 100)]
@@ -27,15 +29,16 @@ public class JobQueueBenchmarks
         _queue = new(new ServerGroup("servers", servers, new LeastJobsSelector(), MaxRequests));
         _ticket = new(1, "servers", 0, 0, 0, 0, long.MaxValue, 0, 1, default);
         if (!Contended) return;
-        _other = new(() => { while (!_over.IsCancellationRequested) AcquireAndComplete(); });
+        _other = new(() => { while (!_over) AcquireAndComplete(); });
         _other.Start();
     }
 
     [GlobalCleanup]
-    public void Stop()
+    public async Task StopAsync()
     {
-        _over.Cancel();
+        _over = true;
         _other?.Join();
+        await _queue.DisposeAsync();
     }
 
     [Benchmark]

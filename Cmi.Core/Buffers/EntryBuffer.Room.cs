@@ -1,0 +1,85 @@
+namespace Cmi.Buffers;
+
+// Waiting for room: while the store is writing, or can write what lies idle in memory. Where only somebody else can make room, the answer is Full.
+internal sealed partial class EntryBuffer
+{
+    private TaskCompletionSource<Room>? _roomWait;
+    private CancellationTokenRegistration _roomCancellation;
+    private bool _queuedForRoom, _queuedToRead;
+
+    public ValueTask<Room> WaitForRoomAsync(CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (_roomWait is not null) throw new InvalidOperationException("A wait for room is under way already: there can be one at a time.");
+        if (CheckRoom() is { } answer) return new(answer);
+        if (cancellationToken.IsCancellationRequested) return ValueTask.FromCanceled<Room>(cancellationToken);
+        var wait = _roomWait = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (cancellationToken.CanBeCanceled)
+            _roomCancellation = cancellationToken.UnsafeRegister(_ => Loop.Post(_ => CancelRoom(wait, cancellationToken), null), null);
+        QueueForRoom();
+
+        // What was under way may have ended before this buffer was in the queue.
+        Loop.Post(static b => ((EntryBuffer)b!).LookForRoom(), this);
+        return new(wait.Task);
+    }
+
+    /// <summary>Has the buffer look again for what it waits for. From any thread.</summary>
+    public void PostMemoryChanged(bool forRoom) =>
+        Loop.Post(forRoom ? static b => ((EntryBuffer)b!).RoomTurn() : static b => ((EntryBuffer)b!).ReadTurn(), this);
+
+    // Its turn in the queue of those that want room. Whoever gets an answer, or wants none any more, passes the turn on.
+    private void RoomTurn()
+    {
+        _queuedForRoom = false;
+        if (_roomWait is null || LookForRoom()) Store.Memory.WakeOne();
+        else QueueForRoom();
+    }
+
+    private bool LookForRoom()
+    {
+        if (_roomWait is null || CheckRoom() is not { } answer) return false;
+        EndRoomWait(answer);
+        return true;
+    }
+
+    /// <returns>The answer; <see langword="null"/>: the store is making room.</returns>
+    private Room? CheckRoom()
+    {
+        if (State == BufferState.Failed || Store.IsDisposed) return Room.Failed;
+        var needed = _expected - Length is > 0 and < Block.Largest and { } left ? (int)left : Block.Largest;
+        if (TailRoom >= needed) return Room.Ok;
+        if (_held + needed > Store.MaxBytesPerBuffer) return Room.Full;
+        if (!Store.HasDeviceRoom(needed)) return Store.MayHaveDeviceRoom(needed) ? null : Room.Full;
+
+        // One fast sender must not have all memory wait for the device with its content.
+        if (_unwritten > Store.Memory.MaxUnwrittenPerBuffer) return null;
+        if (_owner.EnsureRoom(_tail is null && needed < Block.Largest ? Block.SizeOf(Block.CapacityFor(needed)) : EntryLoop.RoomBytes)) return Room.Ok;
+        if (!Store.CanMakeRoom) return Room.Full;
+        Store.RequestFlush();
+        return null;
+    }
+
+    private void QueueForRoom()
+    {
+        if (_queuedForRoom) return;
+        _queuedForRoom = true;
+        Store.Memory.WaitForRoom(this);
+    }
+
+    private void CancelRoom(TaskCompletionSource<Room> wait, CancellationToken cancellationToken)
+    {
+        if (_roomWait != wait) return;
+        _roomWait = null;
+        wait.SetCanceled(cancellationToken);
+    }
+
+    private void EndRoomWait(Room? answer)
+    {
+        if (_roomWait is not { } wait) return;
+        _roomWait = null;
+        _roomCancellation.Unregister();                            // does not wait for the callback, which finds its wait over
+        _roomCancellation = default;
+        if (answer is { } room) wait.SetResult(room);
+        else wait.SetException(new ObjectDisposedException(nameof(IBuffer)));
+    }
+}

@@ -1,0 +1,117 @@
+using System.Diagnostics;
+
+namespace Cmi.Buffers;
+
+/// <summary>
+/// What the buffers of one loop share: memory drawn for the content that comes next, those buffers whose last piece is not on its way to the device, and
+/// the slices that are out.
+/// <para>Threading: the loop, except <see cref="RequestFlush"/>.</para>
+/// </summary>
+internal sealed class EntryLoop(EntryBufferStore store, ILoop loop) : IBufferSliceOwner
+{
+    /// <summary>What 65,536 bytes may take that come in pieces: one block of each size, since a small one gives way to a larger one by copying.</summary>
+    public static readonly long RoomBytes =
+        Block.SizeOf(1 << 10) + Block.SizeOf(4 << 10) + Block.SizeOf(16 << 10) + Block.SizeOf(Block.Largest);
+
+    private readonly LinkedList<EntryBuffer> _tails = new();       // the oldest first
+    private readonly SliceLeases _leases = new();
+    private long _reserved;
+    private int _flushRequested;
+
+    public EntryBufferStore Store => store;
+
+    public ILoop Loop => loop;
+
+    public int LiveBuffers { get; private set; }
+
+    public int SlicesOut => _leases.Count;
+
+    public void Began()
+    {
+        Debug.Assert(loop.IsCurrent);
+        LiveBuffers++;
+    }
+
+    public void Ended()
+    {
+        if (--LiveBuffers == 0) GiveUpReserve();
+    }
+
+    /// <summary>Sees to it that blocks of this size together can be taken, if that comes before those of another buffer of this loop.</summary>
+    public bool EnsureRoom(long bytes)
+    {
+        Debug.Assert(loop.IsCurrent);
+        if (_reserved >= bytes) return true;
+        if (!store.Memory.TryReserve(bytes - _reserved)) return false;
+        _reserved = bytes;
+        return true;
+    }
+
+    public Block? TryTake(int capacity)
+    {
+        var size = Block.SizeOf(capacity);
+        if (!EnsureRoom(size)) return null;
+        _reserved -= size;
+        return store.Memory.TakeReserved(capacity);
+    }
+
+    /// <summary>Takes a block that its buffer does not need any more; slices of it may still be out.</summary>
+    public void LetGo(Block block)
+    {
+        block.IsLetGo = true;
+        if (block.Leases == 0) store.Memory.Return(block);
+    }
+
+    public BufferSlice Lend(Block block, int from, int count)
+    {
+        block.Leases++;
+        return new(block.Content(from, count), this, _leases.Add(block));
+    }
+
+    /// <inheritdoc/>
+    public void Return(long token)
+    {
+        Debug.Assert(loop.IsCurrent);
+        if (_leases.Remove(token) is { } block && --block.Leases == 0 && block.IsLetGo) store.Memory.Return(block);
+    }
+
+    public void AddTail(LinkedListNode<EntryBuffer> tail)
+    {
+        _tails.AddLast(tail);
+        store.CountTail(1);
+    }
+
+    public void RemoveTail(LinkedListNode<EntryBuffer> tail)
+    {
+        _tails.Remove(tail);
+        store.CountTail(-1);
+    }
+
+    /// <summary>Asks for memory that lies idle: pieces that are not full, and what is drawn in advance. From any thread.</summary>
+    public void RequestFlush()
+    {
+        if (Interlocked.Exchange(ref _flushRequested, 1) == 0) loop.Post(static l => ((EntryLoop)l!).Flush(), this);
+    }
+
+    private void Flush()
+    {
+        Volatile.Write(ref _flushRequested, 0);
+
+        // Half of them are enough to go on with, and the younger ones grow better where they are.
+        var left = (_tails.Count + 1) / 2;
+        for (var node = _tails.First; node is not null && left > 0; left--)
+        {
+            var next = node.Next;
+            node.Value.FlushTail();
+            node = next;
+        }
+        GiveUpReserve();
+    }
+
+    private void GiveUpReserve()
+    {
+        var bytes = _reserved;
+        _reserved = 0;
+        if (bytes > 0) store.Memory.Unreserve(bytes);
+    }
+}

@@ -1,0 +1,27 @@
+namespace Cmi.Buffers;
+
+/// <summary>What flash and disk have in common to be set. <para>Threading: set up before the store is made, only read after it.</para></summary>
+internal sealed record EntryStoreOptions
+{
+    /// <summary>The memory of what waits to be written and of what was read, together.</summary>
+    /// <value>Bytes; 16 MiB by default.</value>
+    public long MaxMemoryBytes { get; init; } = 16 << 20;
+
+    /// <summary>No buffer is made while less than this share of the device is free.</summary>
+    public double ReserveShare { get; init; } = 1.0 / 16;
+
+    /// <summary>The share of the device that one buffer may hold.</summary>
+    public double MaxShare { get; init; } = 0.5;
+
+    /// <summary>Whether entries are encrypted, or only guarded by a checksum.</summary>
+    public bool Encrypt { get; init; } = true;
+
+    /// <summary>How many entries are written at once, and how many are read at once.</summary>
+    public int Workers { get; init; } = 2;
+
+    /// <summary>Where the workers run: not on loops, since a device may block.</summary>
+    public TaskScheduler Scheduler { get; init; } = TaskScheduler.Default;
+
+    /// <summary>The clock that the device's work is measured by.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+}
