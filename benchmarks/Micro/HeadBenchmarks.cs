@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text;
 using BenchmarkDotNet.Attributes;
 using Cmi.Forwarding;
@@ -11,6 +12,8 @@ namespace Cmi.Benchmarks.Micro;
 public class HeadBenchmarks
 {
     private static readonly HeadLimits Limits = new(MaxBytes: 64 * 1024, MaxLineBytes: 16 * 1024, MaxFields: 256);
+
+    private static readonly Peer Client = new PeerRule(new()).Describe(new PeerAddress(IPAddress.Parse("192.0.2.1"), 49152));
 
     private readonly RequestHead _request = new();
     private readonly ResponseHead _response = new();
@@ -52,7 +55,7 @@ public class HeadBenchmarks
     public int WriteRequest()
     {
         _written.Reset();
-        RequestWriter.WriteHead(_written, _request, "192.0.2.1"u8, "cmi"u8);
+        RequestWriter.WriteHead(_written, _request, Client, "cmi"u8);
         RequestWriter.WriteEnd(_written, new Framing(FramingKind.None));
         return _written.Length;
     }
