@@ -43,6 +43,7 @@ public sealed partial class OptionsDocTests
     [TestCase(typeof(SocketOptions))]
     [TestCase(typeof(RamBufferOptions))]
     [TestCase(typeof(DiskBufferOptions))]
+    [TestCase(typeof(FlashBufferOptions))]
     public void EachPropertyOfAPackage_HasItsRow(Type options) =>
         Assert.That(options.GetProperties().Select(property => $"{options.Name}.{property.Name}"), Is.SubsetOf(Rows.Keys));
 
