@@ -126,7 +126,8 @@ internal sealed partial class Exchange : IConnectionOwner
         ClientMinorVersion = head.MinorVersion;
         _wantsPersistence = MessageFraming.IsPersistent(head);
         _requestFraming = framing;
-        RequestWriter.WriteHead(RequestHead, head, session.Peer, CmiEngine.Pseudonym);
+        BeginWatch(head);
+        RequestWriter.WriteHead(RequestHead, head, session.Peer, CmiEngine.Pseudonym, withTrace: _watch is not { IsTraced: true });
         // RFC 9110 §7.8. With content there would be two things to send at once, and nobody asks for it.
         IsUpgrade = framing.Kind == FramingKind.None && UpgradeField.IsAsked(head);
         if (IsUpgrade) RequestWriter.WriteUpgrade(RequestHead, head);
@@ -142,8 +143,9 @@ internal sealed partial class Exchange : IConnectionOwner
             _phase = Phase.Waiting;
         }
         _state.Counters.Requests++;
+        if (AwaitsContinue && route.Group is null) DecideUnrouted();            // RFC 9110 §10.1.1: the content is not asked for
         // RFC 9110 §7.6.2: it goes no further; we answer as its recipient would. A TRACE would reflect fields that are not for every eye.
-        if (!MaxForwardsField.IsSpent(head)) return;
+        if (_phase == Phase.Done || !MaxForwardsField.IsSpent(head)) return;
         if (Method == Method.Options) Decide(200, "");
         else Decide(501, "TRACE ends here.");
     }
@@ -154,15 +156,18 @@ internal sealed partial class Exchange : IConnectionOwner
         Adopt(session, route);
         Method = method;                                            // as far as it was understood: a reply to HEAD has no content (RFC 9110 §9.3.2)
         ClientMinorVersion = 1;
+        BeginWatch(head: null);
         Refuse(status, text);
     }
 
     /// <summary>Ends a life, whatever its state: all that it holds is freed.</summary>
-    public void End()
+    /// <param name="why">Why now, if its reply has not left.</param>
+    public void End(string why)
     {
         EndTunnel();
         DropServer("its client has left", GrantOutcome.Unused);
         LeaveStarved();
+        EndWatch(why);
         _trailers?.Reset();
         _interims?.Reset();
         Request.Reset();
@@ -243,16 +248,16 @@ internal sealed partial class Exchange : IConnectionOwner
                 else Decide(503, "No server had a slot free in time.");
                 return;
             case Phase.Connecting or Phase.Head or Phase.Content when !_replyLeaves && now >= _deadline:
-                AttemptFailed(504, "the exchange took too long");
+                AttemptFailed(AttemptFault.ExchangeTimeout, "the exchange took too long");
                 return;
             case Phase.Connecting when now >= _phaseDeadline:
-                AttemptFailed(504, "it did not accept a connection in time");
+                AttemptFailed(AttemptFault.ConnectTimeout, "it did not accept a connection in time");
                 return;
             case Phase.Head when !IsWaitPaused && now >= _phaseDeadline:
-                AttemptFailed(504, "it sent no reply head in time");
+                AttemptFailed(AttemptFault.HeadTimeout, "it sent no reply head in time");
                 return;
             case Phase.Content when !IsWaitPaused && now >= _phaseDeadline:
-                AttemptFailed(504, "it sent no further content in time");
+                AttemptFailed(AttemptFault.ContentTimeout, "it sent no further content in time");
                 return;
         }
     }
@@ -277,13 +282,6 @@ internal sealed partial class Exchange : IConnectionOwner
         if (_contentKept) Wake();                                   // once: the session asks again and again, and would never come to rest
         _contentKept = false;
         return true;
-    }
-
-    /// <summary>Answers in the server's place, after which the connection closes: the request cannot be read to its end.</summary>
-    public void Refuse(int status, string text)
-    {
-        _wantsPersistence = false;
-        Decide(status, text);
     }
 
     private void Adopt(ClientSession session, Route route)

@@ -29,18 +29,16 @@ internal sealed class LoopState
     public LoopState(CmiEngine engine, ILoop loop, EngineConfiguration configuration, Func<ServerAddress, ConnectionSlots> slots, Action<ServerAddress> reclaim)
     {
         (Engine, Loop, Configuration) = (engine, loop, configuration);
-        var settings = configuration.Settings;
-        var heads = Math.Max(settings.RequestHead.MaxBytes, settings.ReplyHead.MaxBytes);
-        Memory = new(heads + LoopMemory.MaxReceiveBytes + Gather.Capacity);
-        Pool = new(loop, engine.Connections, slots, reclaim, settings.MaxIdleServerConnections, settings.ServerIdle);
+        Memory = new(ScratchBytes);
+        Pool = new(loop, engine.Connections, slots, reclaim, Settings.ServerIdle, engine.Telemetry.Metrics);
         _starvedPoll = new(static state => ((LoopState)state!).WakeStarved(), this);
     }
 
     public CmiEngine Engine { get; }
     public ILoop Loop { get; }
 
-    /// <summary>What requests that begin now are treated by.</summary>
-    public EngineConfiguration Configuration { get; }
+    /// <summary>What requests that begin now are treated by; the same for a whole turn.</summary>
+    public EngineConfiguration Configuration { get; private set; }
 
     public EngineSettings Settings => Configuration.Settings;
     public ServerPool Pool { get; }
@@ -51,6 +49,10 @@ internal sealed class LoopState
     public RequestHead RequestHead { get; } = new();
     public ResponseHead ResponseHead { get; } = new();
     public EngineCounters Counters { get; } = new();
+
+    /// <summary>Whether anybody wants to know of single exchanges; asked once a turn.</summary>
+    public bool IsWatched { get; private set; }
+
     public IReadOnlyCollection<ClientSession> Sessions => _sessions;
 
     /// <summary>The present second as the Date field says it (RFC 9110 §5.6.7).</summary>
@@ -69,18 +71,37 @@ internal sealed class LoopState
         }
     }
 
+    private int ScratchBytes => Settings.MaxHeadBytes + LoopMemory.MaxReceiveBytes + Gather.Capacity;
+
+    /// <summary>Takes over another configuration: for requests and waits that begin from now on, and for what is idle.</summary>
+    public void Change(EngineConfiguration configuration)
+    {
+        Debug.Assert(Loop.IsCurrent);
+        Configuration = configuration;
+        Memory.Reserve(ScratchBytes);
+        Pool.Change(Settings.ServerIdle);
+    }
+
+    /// <summary>Whether an exchange of this loop may still have to do with a queue.</summary>
+    public bool Uses(IJobQueue queue)
+    {
+        foreach (var session in _sessions)
+        {
+            if (session.Uses(queue)) return true;
+        }
+        return false;
+    }
+
     /// <summary>Takes over a client that was accepted.</summary>
     public void Accept(IConnection connection)
     {
-        if (Engine.IsDraining)
-        {
-            connection.Close();
-            return;
-        }
         var session = new ClientSession(this, connection);
         _sessions.Add(session);
+        Counters.Accepted++;
+        Counters.Clients++;
         Engine.ClientCameOrLeft(1);
         session.Start();
+        if (Engine.IsDraining) session.Drain();                     // it crossed the end of its listener: one that has asked already is answered
     }
 
     /// <summary>Forgets a session that has ended.</summary>
@@ -88,6 +109,7 @@ internal sealed class LoopState
     {
         if (!_sessions.Remove(session)) return;
         _starved.Remove(session);
+        Counters.Clients--;
         Engine.ClientCameOrLeft(-1);
     }
 
@@ -161,6 +183,7 @@ internal sealed class LoopState
     {
         // Those that are woken meanwhile run in the next turn, behind its I/O events: nobody starves the others.
         _runPosted = false;
+        IsWatched = Engine.Telemetry.IsWatching;
         (_woken, _running) = (_running, _woken);
         while (_running.TryDequeue(out var session))
         {
@@ -184,10 +207,4 @@ internal sealed class LoopState
         foreach (var session in _starvedBefore) session.WakeAll();
         _starvedBefore.Clear();
     }
-}
-
-/// <summary>What one loop has counted. Written by the loop, read by any thread.</summary>
-internal sealed class EngineCounters
-{
-    public long Requests, RepliesDirect, RepliesStored, OwnReplies, Retries, RepliesCut;
 }

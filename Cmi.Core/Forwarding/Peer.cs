@@ -20,7 +20,7 @@ internal sealed class Peer
         var text = address?.ToString() ?? "unknown";
         _address = Encoding.ASCII.GetBytes(text);
         // RFC 7239 §6: an IPv6 address stands in brackets, and those in quotes; "unknown" is a node too.
-        _element = !rule.Fields.HasFlag(ForwardedFields.Forwarded) ? [] : Encoding.ASCII.GetBytes(address?.AddressFamily == AddressFamily.InterNetworkV6 ? $"for=\"[{text}]\";proto=http" : $"for={text};proto=http");
+        _element = Encoding.ASCII.GetBytes(address?.AddressFamily == AddressFamily.InterNetworkV6 ? $"for=\"[{text}]\";proto=http" : $"for={text};proto=http");
     }
 
     /// <summary>What servers are told.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Diagnostics.Metrics;
 using Cmi;
 using Cmi.Hosting;
 using Microsoft.Extensions.Configuration;
@@ -26,7 +27,7 @@ public static class CmiServiceCollectionExtensions
     /// longer.
     /// </remarks>
     /// <param name="services">The host's services.</param>
-    /// <param name="configure">Changes the settings; called once, at the start, after those of earlier calls.</param>
+    /// <param name="configure">Changes the settings; called at the start, and again when a configuration has changed, after those of earlier calls.</param>
     /// <returns>Where the transport, the store and other parts are chosen.</returns>
     public static ICmiBuilder AddCmi(this IServiceCollection services, Action<CmiOptions>? configure = null)
     {
@@ -42,7 +43,8 @@ public static class CmiServiceCollectionExtensions
     /// <summary>As <see cref="AddCmi(IServiceCollection, Action{CmiOptions}?)"/>, with settings from the configuration.</summary>
     /// <remarks>
     /// The names are those of <see cref="CmiOptions"/>, times are <c>hh:mm:ss.fff</c>, sizes bytes. A name that is no setting is a fault like a bad
-    /// value: a typing error must not become a default in silence. Read once, at the start.
+    /// value: a typing error must not become a default in silence. When the configuration changes while the engine runs, the settings are made anew and
+    /// applied (<see cref="CmiEngine.Apply"/>) if they have no faults; else the log says what is wrong, and those of before stay in force.
     /// </remarks>
     /// <param name="services">The host's services.</param>
     /// <param name="section">The section, usually <c>Cmi</c>; of a whole configuration, its section <c>Cmi</c> is taken.</param>
@@ -107,6 +109,13 @@ public static class CmiServiceCollectionExtensions
         return builder.Use(ServiceDescriptor.Singleton(services => new JobQueueFactory(group => create(services, group))));
     }
 
+    /// <summary>Has one record for each exchange handed to the host's own log, in the place of <see cref="CmiOptions.AccessLog"/>.</summary>
+    /// <param name="builder">What <c>AddCmi</c> returned.</param>
+    /// <param name="create">Makes the log; the container disposes it.</param>
+    /// <returns>The same builder.</returns>
+    public static ICmiBuilder UseAccessLog(this ICmiBuilder builder, Func<IServiceProvider, IAccessLog> create) =>
+        builder.Use(ServiceDescriptor.Singleton(create));
+
     private static ICmiBuilder Use(this ICmiBuilder builder, ServiceDescriptor part)
     {
         ArgumentNullException.ThrowIfNull(builder);
@@ -120,7 +129,9 @@ public static class CmiServiceCollectionExtensions
         services.GetRequiredService<IConnectionManager>(),
         services.GetRequiredService<IBufferStore>(),
         services.GetService<JobQueueFactory>()?.Create,
-        services.GetService<ILogger<CmiEngine>>());
+        services.GetService<ILogger<CmiEngine>>(),
+        services.GetService<IMeterFactory>(),
+        services.GetService<IAccessLog>());
 
     private sealed record JobQueueFactory(Func<ServerGroup, IJobQueue> Create);
 

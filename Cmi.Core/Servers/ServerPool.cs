@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
+using Cmi.Telemetry;
 
 namespace Cmi.Servers;
 
@@ -9,24 +11,33 @@ namespace Cmi.Servers;
 /// </summary>
 /// <param name="loop">The loop.</param>
 /// <param name="connections">The transport.</param>
-/// <param name="slots">The bound of each server, shared by all loops.</param>
+/// <param name="slots">The bounds of each server, shared by all loops.</param>
 /// <param name="reclaim">Asks the pools of all loops to close an idle connection to a server.</param>
-/// <param name="maxIdle">Idle connections to one server; 0: none are kept.</param>
 /// <param name="idleMs">How long one stays idle.</param>
-internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Func<ServerAddress, ConnectionSlots> slots, Action<ServerAddress> reclaim, int maxIdle, long idleMs)
+/// <param name="metrics">Is told how long connections were open.</param>
+internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Func<ServerAddress, ConnectionSlots> slots, Action<ServerAddress> reclaim, long idleMs, CmiMetrics? metrics = null)
 {
+    private long _idleMs = idleMs;
     private readonly Dictionary<ServerAddress, IdleList> _idle = [];
     private LoopTimer? _timer;
     private bool _closed;
 
-    private sealed class IdleList
+    private sealed class IdleList(ServerCounters counters)
     {
+        public readonly ServerCounters Counters = counters;
         public ServerConnection? Newest, Oldest;
         public int Count;
     }
 
     /// <summary>Idle connections, over all servers.</summary>
     public int IdleCount { get; private set; }
+
+    /// <summary>What this loop has counted of each server that it has been to.</summary>
+    /// <value>Any thread may read it.</value>
+    public ConcurrentDictionary<ServerAddress, ServerCounters> Counters { get; } = [];
+
+    /// <summary>What this loop counts of a server.</summary>
+    public ServerCounters CountersOf(ServerAddress server) => ListOf(server).Counters;
 
     /// <summary>Takes the idle connection that was used last.</summary>
     public bool TryTake(ServerAddress server, out ServerLease lease)
@@ -55,13 +66,26 @@ internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Fun
             slot.Release();
             throw;
         }
-        return new(this, new ServerConnection(this, server, connection));
+        return new(this, new ServerConnection(this, server, slot, connection, CountersOf(server), loop.Now));
     }
 
     /// <summary>Closes the idle connection that is least likely to be used again, if someone waits for its slot.</summary>
     public void Reclaim(ServerAddress server)
     {
-        if (_idle.TryGetValue(server, out var list) && list.Oldest is { } oldest && slots(server).IsWanted) DropIdle(oldest);
+        if (_idle.TryGetValue(server, out var list) && list.Oldest is { } oldest && oldest.Slots.IsWanted) DropIdle(oldest);
+    }
+
+    /// <summary>Takes over new bounds: closes what is idle beyond them, and forgets servers to which nothing is kept.</summary>
+    public void Change(long newIdleMs)
+    {
+        Debug.Assert(loop.IsCurrent);
+        _idleMs = newIdleMs;
+        foreach (var (server, list) in _idle.ToArray())
+        {
+            while (list.Oldest is { } oldest && (list.Count > oldest.Slots.MaxIdle || oldest.Slots.IsWanted)) DropIdle(oldest);
+            if (list.Count == 0) _idle.Remove(server);
+        }
+        if (_timer is { IsSet: true }) Expire();
     }
 
     /// <summary>Closes all idle connections, and from now on every one that comes back.</summary>
@@ -78,13 +102,14 @@ internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Fun
     internal void Return(ServerConnection connection)
     {
         Debug.Assert(loop.IsCurrent);
-        if (!_idle.TryGetValue(connection.Server, out var list)) _idle.Add(connection.Server, list = new());
-        if (_closed || maxIdle == 0 || slots(connection.Server).IsWanted)
+        var bounds = connection.Slots;
+        if (_closed || bounds.MaxIdle == 0 || bounds.IsWanted)
         {
-            Close(connection, null);
+            connection.Close(null);
             return;
         }
-        if (list.Count == maxIdle) DropIdle(list.Oldest!);          // this one is the warmer
+        var list = ListOf(connection.Server);
+        if (list.Count >= bounds.MaxIdle) DropIdle(list.Oldest!);          // this one is the warmer
         connection.Generation++;
         connection.IsIdle = true;
         connection.IdleSince = loop.Now;
@@ -93,25 +118,30 @@ internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Fun
         list.Newest = connection;
         list.Oldest ??= connection;
         list.Count++;
+        list.Counters.Idle++;
         IdleCount++;
         connection.Connection.SetOwner(connection);
         _timer ??= new(static pool => ((ServerPool)pool!).Expire(), this);
-        if (!_timer.IsSet) loop.SetTimer(_timer, loop.Now + idleMs);
+        if (!_timer.IsSet) loop.SetTimer(_timer, loop.Now + _idleMs);
     }
 
     internal void DropIdle(ServerConnection connection)
     {
         if (!connection.IsIdle) return;
         Unlink(_idle[connection.Server], connection);
-        Close(connection, null);
+        connection.Close(null);
     }
 
-    internal void Close(ServerConnection connection, string? abort)
+    internal void NoteClosed(ServerConnection connection) =>
+        metrics?.ServerConnectionClosed(connection.Counters.Labels, (loop.Now - connection.OpenedAt) / 1000.0);
+
+    private IdleList ListOf(ServerAddress server)
     {
-        connection.Generation++;
-        if (abort is null) connection.Connection.Close();
-        else connection.Connection.Abort(abort);
-        slots(connection.Server).Release();
+        if (_idle.TryGetValue(server, out var list)) return list;
+        if (!Counters.TryGetValue(server, out var counters)) Counters[server] = counters = new(new(server));        // they outlive the list
+        list = new(counters);
+        _idle.Add(server, list);
+        return list;
     }
 
     private void Unlink(IdleList list, ServerConnection connection)
@@ -123,6 +153,7 @@ internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Fun
         connection.Newer = connection.Older = null;
         connection.IsIdle = false;
         list.Count--;
+        list.Counters.Idle--;
         IdleCount--;
         if (IdleCount == 0 && _timer is not null) loop.ClearTimer(_timer);
     }
@@ -132,8 +163,8 @@ internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Fun
         var next = long.MaxValue;
         foreach (var list in _idle.Values)
         {
-            while (list.Oldest is { } oldest && oldest.IdleSince + idleMs <= loop.Now) DropIdle(oldest);
-            if (list.Oldest is { } left) next = Math.Min(next, left.IdleSince + idleMs);
+            while (list.Oldest is { } oldest && oldest.IdleSince + _idleMs <= loop.Now) DropIdle(oldest);
+            if (list.Oldest is { } left) next = Math.Min(next, left.IdleSince + _idleMs);
         }
         if (next != long.MaxValue) loop.SetTimer(_timer!, next);
     }
