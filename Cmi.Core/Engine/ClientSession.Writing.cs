@@ -55,6 +55,7 @@ internal sealed partial class ClientSession
             ? _sendQueue.Flush(_connection, _state.Memory, ref _sentBytes)
             : _sendQueue.Send(_connection, _state.Memory, _state.ToClient, default, ref _sentBytes, out _);
         NoteProgress(before, status == IoStatus.WouldBlock);
+        if (_front is null) _idleSince = _state.Loop.Now;
         if (status == IoStatus.Failed) Cut("the connection broke");
         return status == IoStatus.Done;
     }
