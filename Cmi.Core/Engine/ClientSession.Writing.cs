@@ -103,7 +103,8 @@ internal sealed partial class ClientSession
     /// <summary>Closes behind the last reply in stages, so that it arrives (RFC 9112 §9.6).</summary>
     private void Close()
     {
-        if (_inputEnded)
+        // A client that has said close, and kept to it, sends nothing that could make a reset of our end: no stages are needed.
+        if (_inputEnded || (_clientCloses && _reading is null && _received.IsEmpty && !_connection.HasInput))
         {
             _connection.Close();
             End();
