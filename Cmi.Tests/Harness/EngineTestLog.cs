@@ -1,13 +1,14 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 
 namespace Cmi.Tests.Harness;
 
-/// <summary>Keeps what the engine logs.</summary>
+/// <summary>Keeps what the engine and its stores log. <para>Threading: any thread, since stores have workers.</para></summary>
 internal sealed class EngineTestLog : ILogger<CmiEngine>
 {
     private const int SessionFailed = 2022;
 
-    private readonly List<(int Id, string Text)> _entries = [];
+    private readonly ConcurrentQueue<(int Id, string Text)> _entries = [];
 
     /// <summary>Faults of the engine itself, which it survived.</summary>
     public IEnumerable<string> EngineFaults => _entries.Where(entry => entry.Id == SessionFailed).Select(entry => entry.Text);
@@ -24,6 +25,6 @@ internal sealed class EngineTestLog : ILogger<CmiEngine>
 
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
-        if (IsEnabled(logLevel)) _entries.Add((eventId.Id, $"{formatter(state, exception)} {exception}"));
+        if (IsEnabled(logLevel)) _entries.Enqueue((eventId.Id, $"{formatter(state, exception)} {exception}"));
     }
 }
