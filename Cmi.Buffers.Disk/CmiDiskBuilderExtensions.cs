@@ -16,10 +16,33 @@ public static class CmiDiskBuilderExtensions
     public static ICmiBuilder UseDiskBuffers(this ICmiBuilder builder, Action<DiskBufferOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
-        var options = builder.Services.AddOptionsWithValidateOnStart<DiskBufferOptions, DiskBufferOptionsValidator>();
-        if (configure is not null) options.Configure(configure);
-        builder.Services.Replace(ServiceDescriptor.Singleton<IBufferStore>(static services => new DiskBufferStore(
-            services.GetRequiredService<IOptions<DiskBufferOptions>>().Value, services.GetService<ILogger<DiskBufferStore>>())));
+        Configure(builder, configure);
+        builder.Services.Replace(ServiceDescriptor.Singleton<IBufferStore>(Create));
         return builder;
     }
+
+    /// <summary>
+    /// Adds a disk below the store that was chosen: what waits moves down to it when those above fill. A disk that cannot be used does not stop the start, unless
+    /// <see cref="DiskBufferOptions.IsRequired"/> says so.
+    /// </summary>
+    /// <param name="builder">What <c>AddCmi()</c> returned.</param>
+    /// <param name="configure">Changes settings; the defaults work.</param>
+    /// <returns>The same builder.</returns>
+    /// <exception cref="InvalidOperationException">No store was chosen before.</exception>
+    public static ICmiBuilder ThenDisk(this ICmiBuilder builder, Action<DiskBufferOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        Configure(builder, o => o.IsRequired = false);
+        if (configure is not null) builder.Services.Configure(configure);
+        return builder.ThenBufferStore(Create);
+    }
+
+    private static void Configure(ICmiBuilder builder, Action<DiskBufferOptions>? configure)
+    {
+        var options = builder.Services.AddOptionsWithValidateOnStart<DiskBufferOptions, DiskBufferOptionsValidator>();
+        if (configure is not null) options.Configure(configure);
+    }
+
+    private static DiskBufferStore Create(IServiceProvider services) =>
+        new(services.GetRequiredService<IOptions<DiskBufferOptions>>().Value, services.GetService<ILogger<DiskBufferStore>>());
 }

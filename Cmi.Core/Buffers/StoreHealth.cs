@@ -15,7 +15,7 @@ internal sealed class StoreHealth(string device, ILogger logger)
 
     private readonly Lock _gate = new();
     private long _failures, _readFailures;
-    private long _pauseMs, _until;
+    private long _pauseMs, _until, _lookAt;
     private bool _probing;
     private volatile bool _failing;
 
@@ -32,6 +32,17 @@ internal sealed class StoreHealth(string device, ILogger logger)
         lock (_gate)
         {
             if (!_failing || _probing || now < _until) return false;
+            return _probing = true;
+        }
+    }
+
+    /// <summary>Whether it is time to look at a device that is full; whoever is told so writes to it.</summary>
+    public bool MayLookAtFull(long now)
+    {
+        lock (_gate)
+        {
+            if (_failing || _probing || now < _lookAt) return false;
+            _lookAt = now + FirstPauseMs;
             return _probing = true;
         }
     }
@@ -54,6 +65,7 @@ internal sealed class StoreHealth(string device, ILogger logger)
         lock (_gate)
         {
             _probing = false;
+            if (fault is null && !_failing) return;                // it is full, or was
             if (fault is null)
             {
                 // The pause is kept for a while: a device that works for a moment only does not begin at 1 s again.
