@@ -7,7 +7,7 @@ internal sealed partial class EntryBuffer
 {
     private const int MaxReadAhead = 2;
 
-    private readonly List<BufferEntry> _fetched = new(MaxReadAhead + 1);
+    private readonly List<BufferEntry> _fetched = [];
     private TaskCompletionSource<BufferSlice>? _readWait;
     private CancellationTokenRegistration _readCancellation;
     private (long Offset, int MaxBytes) _wanted;

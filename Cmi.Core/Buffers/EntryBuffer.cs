@@ -139,7 +139,7 @@ internal sealed partial class EntryBuffer : IBuffer
         Debug.Assert(Loop.IsCurrent);
         Store.CountWritten();
         entry.Phase = entry.Stored is not null ? EntryPhase.Stored : entry.Fault is not null ? EntryPhase.Lost : EntryPhase.Queued;
-        if (entry.Fault is not null) Store.Health.WriteFailed(Loop.Now, entry.Fault);
+        if (entry.Fault is not null && !Store.IsDisposed) Store.Health.WriteFailed(Loop.Now, entry.Fault);
         if (entry.IsFreed)
         {
             ReleaseEntry(entry);
