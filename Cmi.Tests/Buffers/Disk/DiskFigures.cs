@@ -25,7 +25,8 @@ public sealed class DiskFigures
         for (var round = 0; round < Rounds; round++)
         {
             Add("RandomAccess", Plain(path));
-            foreach (var encrypt in new[] { false, true }) Add(encrypt ? "store, encrypted" : "store", await StoreAsync(path, encrypt));
+            foreach (var workers in new[] { 1, 2 })
+                foreach (var encrypt in new[] { false, true }) Add($"store{(encrypt ? ", encrypted" : "")}, {workers} + {workers} workers", await StoreAsync(path, encrypt, workers));
         }
         Directory.Delete(path, recursive: true);
         foreach (var (name, rounds) in figures)
@@ -34,7 +35,7 @@ public sealed class DiskFigures
             var read = Median(rounds.Select((r, i) => r.Read / figures["RandomAccess"][i].Read));
             var both = Median(rounds.Select((r, i) => Both(r) / Both(figures["RandomAccess"][i])));
             TestContext.Progress.WriteLine(
-                $"{name,-20} write {Median(rounds.Select(r => r.Write)):N0} MiB/s ({write:0.00}), read {Median(rounds.Select(r => r.Read)):N0} MiB/s ({read:0.00}), both ({both:0.00})");
+                $"{name,-36} write {Median(rounds.Select(r => r.Write)):N0} MiB/s ({write:0.00}), read {Median(rounds.Select(r => r.Read)):N0} MiB/s ({read:0.00}), both ({both:0.00})");
         }
 
         void Add(string name, (double, double) figure)
@@ -85,9 +86,9 @@ public sealed class DiskFigures
         return (write, Rate(begun));
     }
 
-    private static async Task<(double Write, double Read)> StoreAsync(string path, bool encrypt)
+    private static async Task<(double Write, double Read)> StoreAsync(string path, bool encrypt, int workers)
     {
-        await using var store = new DiskBufferStore(new() { Path = path, MaxTotalBytes = 1L << 30, Encrypt = encrypt });
+        await using var store = new DiskBufferStore(new() { Path = path, MaxTotalBytes = 1L << 30, Encrypt = encrypt, Workers = workers });
         var loop = new ManualLoop();
         IBuffer buffer = null!;
         var begun = Stopwatch.GetTimestamp();
