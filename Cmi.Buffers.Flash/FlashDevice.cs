@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-
 namespace Cmi.Buffers;
 
 /// <summary>How a <see cref="FlashDevice"/> is made.</summary>
@@ -15,36 +13,54 @@ internal sealed record FlashDeviceSettings(string Directory, long CapacityBytes,
 }
 
 /// <summary>
-/// Entries in a log on flash. Writers and readers come from any thread; everything that changes the log is done by one task, its <see cref="FlashKeeper"/>.
+/// Entries in a log on flash. Writers and readers come from any thread; all that changes the log is done by one task, its <see cref="FlashKeeper"/>.
 /// </summary>
 internal sealed class FlashDevice : IEntryDevice
 {
+    private readonly FlashLogs _logs;
     private readonly FlashKeeper _keeper;
     private readonly SemaphoreSlim _wake = new(0, 1);
-    private readonly ConcurrentQueue<FlashWrite> _writes = new();  // one for each caller that waits
     private readonly LogLayout _layout;
+    private readonly long _capacity;
     private readonly Task _running;
-    private FlashEntry? _freed;                                    // the last freed that was not taken out yet
+    private long _liveBytes;
     private int _woken;
     private volatile bool _stopping;
 
     public FlashDevice(FlashDeviceSettings settings)
     {
         _layout = LogLayout.For(settings.CapacityBytes, settings.MemoryBytes);
-        CapacityBytes = settings.CapacityBytes;
-        _keeper = new(settings, _layout, _writes);
+        _capacity = settings.CapacityBytes;
+        _logs = new(settings, _layout);
+        _keeper = new(_logs, _layout);
         _running = Task.Run(RunAsync);
     }
 
     public string Name => "flash";
 
-    public long CapacityBytes { get; }
+    /// <summary>The bound of <see cref="HeldBytes"/>; while the file system has no room for that, what is held already.</summary>
+    public long CapacityBytes => _logs.IsFileSystemFull ? Math.Min(_capacity, HeldBytes) : _capacity;
 
-    public long UsedBytes => _keeper.Held.Bytes;
+    /// <summary>
+    /// What the log holds, or would when it has copied forward as much as it does under pressure: what is above that is dead and gives way to whatever comes.
+    /// </summary>
+    public long UsedBytes
+    {
+        get
+        {
+            var live = Volatile.Read(ref _liveBytes);
+            return live == 0 ? 0 : Math.Min(HeldBytes, (live / 7 * 10) + (FlashKeeper.SlackSegments * _layout.SegmentBytes));
+        }
+    }
+
+    /// <summary>What the files take: the file system has that much less.</summary>
+    public long HeldBytes => _logs.Held.Bytes;
 
     /// <summary>The longest entry.</summary>
     /// <value>Bytes.</value>
     public int MaxEntryBytes => _layout.MaxEntryBytes;
+
+    public FlashLogs Logs => _logs;
 
     public FlashKeeper Keeper => _keeper;
 
@@ -54,12 +70,12 @@ internal sealed class FlashDevice : IEntryDevice
         ArgumentOutOfRangeException.ThrowIfGreaterThan(entry.Length, MaxEntryBytes, nameof(entry));
         ObjectDisposedException.ThrowIf(_stopping, this);
         var write = new FlashWrite(entry, cancellationToken);
-        _writes.Enqueue(write);
+        _keeper.Write(write);
         Wake();
 
         // The keeper may have looked for the last time between the check above and the queue.
         if (_stopping && _running.IsCompleted) _keeper.RefuseWrites();
-        return new(write.Task);
+        return AwaitAsync(write);
     }
 
     public ValueTask ReadAsync(IDeviceEntry entry, Memory<byte> into, CancellationToken cancellationToken)
@@ -86,12 +102,8 @@ internal sealed class FlashDevice : IEntryDevice
     {
         var freed = (FlashEntry)entry;
         if (!freed.TryMarkFreed()) throw new InvalidOperationException("The entry was freed before.");
-        for (;;)
-        {
-            var last = Volatile.Read(ref _freed);
-            freed.NextFreed = last;
-            if (Interlocked.CompareExchange(ref _freed, freed, last) == last) break;
-        }
+        Interlocked.Add(ref _liveBytes, -LiveRanges.Footprint(freed.Length));
+        _keeper.Free(freed);
         Wake();
     }
 
@@ -100,6 +112,13 @@ internal sealed class FlashDevice : IEntryDevice
         _stopping = true;
         Wake();
         await _running.ConfigureAwait(false);
+    }
+
+    private async ValueTask<IDeviceEntry?> AwaitAsync(FlashWrite write)
+    {
+        var entry = await write.Task.ConfigureAwait(false);
+        if (entry is not null) Interlocked.Add(ref _liveBytes, LiveRanges.Footprint(entry.Length));
+        return entry;
     }
 
     private void Wake()
@@ -113,7 +132,7 @@ internal sealed class FlashDevice : IEntryDevice
         {
             await _wake.WaitAsync().ConfigureAwait(false);
             Interlocked.Exchange(ref _woken, 0);
-            while (await _keeper.TurnAsync(Interlocked.Exchange(ref _freed, null)).ConfigureAwait(false) && !_stopping)
+            while (await _keeper.TurnAsync().ConfigureAwait(false) && !_stopping)
             {
             }
         }

@@ -4,16 +4,11 @@ using System.Collections.Concurrent;
 namespace Cmi.Buffers;
 
 /// <summary>
-/// Does everything that changes the logs of a device, in turns: take out what was freed, copy forward, append what waits, commit, answer, cut off. One commit
-/// serves all that came while the one before was under way, so commits need no timer: they are rare where entries are small and many.
+/// Does everything that changes the logs of a device, in turns: take out what was freed, copy forward, append what waits, commit, answer, cut off. One
+/// commit serves all that came while the one before was under way, so commits need no timer: they are rare where entries are small and many.
+/// <para>Threading: one task, except what says otherwise.</para>
 /// </summary>
-/// <remarks>
-/// A log that failed is retired: what was committed stays until it is freed. A new log takes its place at once; if that fails too before anything was committed,
-/// the next comes after a pause, which doubles each time.
-/// <para>Threading: one task, except <see cref="Held"/>, the counts and <see cref="RefuseWrites"/>.</para>
-/// </remarks>
-internal sealed class FlashKeeper(FlashDeviceSettings settings, LogLayout layout, ConcurrentQueue<FlashWrite> writes)
-    : IAsyncDisposable
+internal sealed class FlashKeeper(FlashLogs logs, LogLayout layout) : IAsyncDisposable
 {
     /// <summary>How much a commit may cover, so that the first of many does not wait for the last.</summary>
     private const long MaxCommitBytes = 16L << 20;
@@ -21,50 +16,51 @@ internal sealed class FlashKeeper(FlashDeviceSettings settings, LogLayout layout
     /// <summary>How much is copied forward in a turn, so that writers do not wait for long.</summary>
     private const long MaxMoveBytes = 4L << 20;
 
-    /// <summary>Failed logs that are kept for what still lives in them. With as many, the device takes nothing until one is empty.</summary>
-    internal const int MaxRetiredLogs = 4;
-
-    /// <summary>A log may hold this many segments above twice its live bytes: the one it writes to, the one it is cut off in, and one between.</summary>
+    /// <summary>A log may hold this many segments above twice its live bytes: one that it writes to, one that it is cut off in, and one between.</summary>
     internal const int SlackSegments = 3;
 
-    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
-
+    private readonly ConcurrentQueue<FlashWrite> _writes = new();  // one for each caller that waits
     private readonly List<FlashWrite> _appended = [];              // since the last commit
     private readonly List<(FlashEntry Entry, long Address)> _moved = [];
     private readonly List<FlashEntry> _toMove = [];
-    private readonly List<FlashLog> _retired = [];
-    private readonly List<Task> _disposing = [];
-    private FlashLog? _log;
-    private TimeSpan _pause;                                       // until a new log is tried
-    private int _failuresInRow;
-    private long _pausedAt;
-    private Exception? _failure;                                   // of the last log, for those who come during the pause
+    private FlashEntry? _freed;                                    // the last freed that was not taken out yet
     private bool _pressed;                                         // a write has found no room
     private long _commits;
     private long _movedBytes;
-    private int _failedLogs;
 
-    /// <summary>What the files of all logs take.</summary>
-    public HeldSpace Held { get; } = new();
-
-    /// <summary>Commits so far.</summary>
+    /// <summary>Commits so far. Any thread.</summary>
     public long Commits => Volatile.Read(ref _commits);
 
-    /// <summary>Bytes that were copied forward so far.</summary>
+    /// <summary>Bytes that were copied forward so far. Any thread.</summary>
     public long MovedBytes => Volatile.Read(ref _movedBytes);
 
-    /// <summary>Logs that failed so far.</summary>
-    public int FailedLogs => Volatile.Read(ref _failedLogs);
+    /// <summary>Takes an entry that is to be written. Any thread.</summary>
+    public void Write(FlashWrite write) => _writes.Enqueue(write);
+
+    /// <summary>Takes note of an entry that is not needed any more. Any thread, a loop's too.</summary>
+    public void Free(FlashEntry entry)
+    {
+        for (;;)
+        {
+            var last = Volatile.Read(ref _freed);
+            entry.NextFreed = last;
+            if (Interlocked.CompareExchange(ref _freed, entry, last) == last) return;
+        }
+    }
 
     /// <returns>Whether there is more to do at once.</returns>
-    public async Task<bool> TurnAsync(FlashEntry? freed)
+    public async Task<bool> TurnAsync()
     {
-        TakeOut(freed);
-        DisposeEmptyLogs();
-        if (_log is null && (writes.IsEmpty || !TryOpen())) return false;
-        var log = _log!;
-        var more = false;
+        TakeOutFreed();
+        logs.CutOff();
+        if (logs.Current is null && _writes.IsEmpty) return false;
+        if (!logs.TryOpen())
+        {
+            Refuse(static failure => new IOException("The flash log has failed; a new one is not due yet.", failure), logs.Failure);
+            return false;
+        }
+        var log = logs.Current!;
+        bool more;
         try
         {
             await MoveAsync(log).ConfigureAwait(false);
@@ -72,42 +68,41 @@ internal sealed class FlashKeeper(FlashDeviceSettings settings, LogLayout layout
             if (_appended.Count > 0 || _moved.Count > 0)
             {
                 await log.CommitAsync().ConfigureAwait(false);
+                logs.Committed();
                 Volatile.Write(ref _commits, _commits + 1);
-                _failuresInRow = 0;
             }
         }
         catch (Exception failure)
         {
             // Whatever it was: what was appended cannot be trusted to be there, and those who wait must hear of it.
-            Retire(log, failure);
-            return !writes.IsEmpty;
+            Retire(failure);
+            return !_writes.IsEmpty;
         }
-        more |= _moved.Count > 0 || !writes.IsEmpty;
+        more |= _moved.Count > 0 || !_writes.IsEmpty;
         EnterMoved(log);
         EnterAppended(log);
         log.CutOff();
         return more;
     }
 
-    /// <summary>Ends the device. No turn is under way, nor comes after it.</summary>
-    public async ValueTask DisposeAsync()
+    /// <summary>Answers those who still wait. Any thread, once the device has stopped.</summary>
+    public void RefuseWrites() => Refuse(static _ => new ObjectDisposedException(nameof(FlashDevice)), null);
+
+    /// <summary>Ends the logs. No turn is under way, nor comes after it.</summary>
+    public ValueTask DisposeAsync()
     {
         RefuseWrites();
-        if (_log is not null) _retired.Add(_log);
-        _log = null;
-        foreach (var log in _retired) _disposing.Add(log.DisposeAsync().AsTask());
-        await Task.WhenAll(_disposing).ConfigureAwait(false);
+        return logs.DisposeAsync();
     }
 
-    /// <summary>Answers those who still wait. Any thread, once the device stops.</summary>
-    public void RefuseWrites()
+    private void Refuse(Func<Exception?, Exception> why, Exception? failure)
     {
-        while (writes.TryDequeue(out var write)) write.TrySetException(new ObjectDisposedException(nameof(FlashDevice)));
+        while (_writes.TryDequeue(out var write)) write.TrySetException(why(failure));
     }
 
-    private static void TakeOut(FlashEntry? freed)
+    private void TakeOutFreed()
     {
-        while (freed is not null)
+        for (var freed = Interlocked.Exchange(ref _freed, null); freed is not null;)
         {
             var next = freed.NextFreed;
             freed.NextFreed = null;
@@ -116,66 +111,12 @@ internal sealed class FlashKeeper(FlashDeviceSettings settings, LogLayout layout
         }
     }
 
-    private void DisposeEmptyLogs()
+    private void Retire(Exception failure)
     {
-        _disposing.RemoveAll(static task => task.IsCompletedSuccessfully);
-        for (var i = _retired.Count - 1; i >= 0; i--)
-        {
-            var log = _retired[i];
-            if (log.Live.LiveEntries > 0)
-            {
-                log.CutOff();
-                continue;
-            }
-            _retired.RemoveAt(i);
-            _disposing.Add(log.DisposeAsync().AsTask());
-        }
-        if (_log is not null) _log.CutOff();
-    }
-
-    private bool TryOpen()
-    {
-        if (_failure is not null && settings.Time.GetElapsedTime(_pausedAt) < _pause) return RefuseFailed();
-        if (_retired.Count + _disposing.Count >= MaxRetiredLogs) return RefuseFailed();
-        try
-        {
-            _log = new(settings.MakeFiles(settings.Directory, Held), layout);
-            _failure = null;
-            return true;
-        }
-        catch (Exception failure)
-        {
-            // The memory it wants, most likely. Those who wait must hear of it, whatever it is.
-            Pause(failure);
-            return RefuseFailed();
-        }
-    }
-
-    private void Pause(Exception failure)
-    {
-        _failure = failure;
-        _pause = _failuresInRow == 0 ? TimeSpan.Zero : ShortestPause * (1 << Math.Min(_failuresInRow - 1, 6));
-        if (_pause > LongestPause) _pause = LongestPause;
-        _failuresInRow++;
-        _pausedAt = settings.Time.GetTimestamp();
-    }
-
-    private bool RefuseFailed()
-    {
-        while (writes.TryDequeue(out var write)) write.TrySetException(new IOException("The flash log has failed; a new one is not due yet.", _failure));
-        return false;
-    }
-
-    private void Retire(FlashLog log, Exception failure)
-    {
-        Pause(log.WriteFailure ?? failure);
-        _log = null;
-        _retired.Add(log);
+        logs.Retire(failure);
         _moved.Clear();                                            // they are where they were
-        foreach (var write in _appended) write.TrySetException(new IOException("The flash log failed before the entry was written.", _failure));
+        foreach (var write in _appended) write.TrySetException(new IOException("The flash log failed before the entry was written.", logs.Failure));
         _appended.Clear();
-        Volatile.Write(ref _failedLogs, _failedLogs + 1);
-        settings.LogFailed(_failure!, log.Live.LiveEntries);
     }
 
     /// <summary>Copies entries of the oldest segment to the end while the log holds too much that is dead.</summary>
@@ -187,8 +128,7 @@ internal sealed class FlashKeeper(FlashDeviceSettings settings, LogLayout layout
         log.Live.Collect(oldest, MaxMoveBytes, _toMove);
         foreach (var entry in _toMove)
         {
-            var segment = log.SegmentOfNext(entry.Length);
-            if (!log.IsPrepared(segment) && !TryPrepare(log, segment, reserve: 0, out _)) return;
+            if (!logs.TryPrepare(log.SegmentOfNext(entry.Length), reserve: 0, out _)) return;
             var bytes = ArrayPool<byte>.Shared.Rent(entry.Length);
             try
             {
@@ -208,11 +148,10 @@ internal sealed class FlashKeeper(FlashDeviceSettings settings, LogLayout layout
 
     private bool HoldsTooMuch(FlashLog log)
     {
-        var (held, live) = (log.HeldBytes, log.Live.LiveBytes);
-        if (held > (2 * live) + (SlackSegments * layout.SegmentBytes)) return true;
+        var (held, live, slack) = (log.HeldBytes, log.Live.LiveBytes, SlackSegments * layout.SegmentBytes);
 
-        // Near its limit a log may be more than half alive. Copying it all to gain less than a third would cost more than it gives.
-        return _pressed && live <= held / 10 * 7 && held > SlackSegments * layout.SegmentBytes;
+        // Near its limit a log may be more than half alive. To copy it all for less than a third would cost more than it gives.
+        return held > (2 * live) + slack || (_pressed && held > slack && live <= held / 10 * 7);
     }
 
     private static bool TryReadForMove(FlashLog log, FlashEntry entry, Span<byte> into)
@@ -232,66 +171,36 @@ internal sealed class FlashKeeper(FlashDeviceSettings settings, LogLayout layout
     private async Task<bool> AppendAsync(FlashLog log)
     {
         var full = false;
-        for (var bytes = 0L; bytes < MaxCommitBytes && writes.TryPeek(out var write);)
+        for (var bytes = 0L; bytes < MaxCommitBytes && _writes.TryPeek(out var write);)
         {
             if (write.Cancellation.IsCancellationRequested)
             {
-                writes.TryDequeue(out _);
+                _writes.TryDequeue(out _);
                 write.TrySetCanceled(write.Cancellation);
-                continue;
             }
-            var segment = log.SegmentOfNext(write.Bytes.Length);
-            if (!log.IsPrepared(segment) && !TryPrepare(log, segment, reserve: layout.SegmentBytes, out var failure))
+            else if (logs.TryPrepare(log.SegmentOfNext(write.Bytes.Length), reserve: layout.SegmentBytes, out var failure))
+            {
+                // The reserve is for copying forward, without which a full log could not make room.
+                _writes.TryDequeue(out _);
+                _appended.Add(write);                              // before it is: if that fails, it is told so with the others
+                var address = await log.AppendAsync(write.Bytes).ConfigureAwait(false);
+                write.Entry = new(log, write.Bytes.Length) { Address = address };
+                bytes += LiveRanges.Footprint(write.Bytes.Length);
+            }
+            else if (failure is null && (!_pressed || _moved.Count > 0 || Volatile.Read(ref _freed) is not null))
+            {
+                return _pressed = true;
+            }
+            else
             {
                 full = true;
-                if (failure is null && (!_pressed || _moved.Count > 0))
-                {
-                    _pressed = true;
-                    return true;
-                }
-                writes.TryDequeue(out _);
+                _writes.TryDequeue(out _);
                 if (failure is null) write.TrySetResult(null);
                 else write.TrySetException(failure);
-                continue;
             }
-            writes.TryDequeue(out _);
-            _appended.Add(write);                                  // before it is: if that fails, it is told so with the others
-            var address = await log.AppendAsync(write.Bytes).ConfigureAwait(false);
-            write.Entry = new(log, write.Bytes.Length) { Address = address };
-            bytes += LiveRanges.Footprint(write.Bytes.Length);
         }
         _pressed = full && _pressed;
         return false;
-    }
-
-    /// <param name="reserve">What is left for copying forward, without which a full log could not make room.</param>
-    /// <param name="failure">What is wrong, if it is not that there is no room.</param>
-    private bool TryPrepare(FlashLog log, long segment, long reserve, out IOException? failure)
-    {
-        failure = null;
-        if (Held.Bytes + layout.SegmentBytes + reserve > settings.CapacityBytes) return false;
-        try
-        {
-            log.Prepare(segment);
-            return true;
-        }
-        catch (Exception thrown) when (thrown is IOException or UnauthorizedAccessException)
-        {
-            if (!IsFileSystemFull()) failure = new("A file of the flash log cannot be made.", thrown);
-            return false;
-        }
-    }
-
-    private bool IsFileSystemFull()
-    {
-        try
-        {
-            return new DriveInfo(settings.Directory).AvailableFreeSpace < layout.SegmentBytes;
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            return false;                                          // then something worse is wrong than that it is full
-        }
     }
 
     private void EnterMoved(FlashLog log)
@@ -301,7 +210,7 @@ internal sealed class FlashKeeper(FlashDeviceSettings settings, LogLayout layout
             log.Live.Remove(entry);
             entry.Address = address;
             log.Live.Add(entry);
-            _movedBytes += entry.Length;
+            Volatile.Write(ref _movedBytes, _movedBytes + entry.Length);
         }
         _moved.Clear();
     }

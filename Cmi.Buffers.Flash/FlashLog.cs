@@ -22,10 +22,10 @@ internal readonly record struct LogLayout(long SegmentBytes, long PageBytes, lon
     /// <summary>Room is taken and given back by the segment, so there should be many. A page is one write; an entry lies within one.</summary>
     public static LogLayout For(long capacityBytes, long memoryBytes)
     {
-        var segment = Math.Clamp(PowerOfTwoUpTo(capacityBytes / 16), SmallestPage * 4, LargestSegment);
+        var segment = Math.Clamp(PowerOfTwoUpTo(capacityBytes / 24), SmallestPage * 2, LargestSegment);
         var memory = PowerOfTwoUpTo(memoryBytes);
-        var page = Math.Clamp(Math.Min(segment / 4, memory / 8), SmallestPage, LargestPage);
-        return new(segment, page, Math.Clamp(memory, page * 4, Math.Max(page * 4, segment)));
+        var page = Math.Clamp(Math.Min(segment / 4, memory / 4), SmallestPage, LargestPage);
+        return new(segment, page, Math.Max(memory, page * 4));
     }
 
     private static long PowerOfTwoUpTo(long bytes) => 1L << BitOperations.Log2((ulong)Math.Max(bytes, 1));

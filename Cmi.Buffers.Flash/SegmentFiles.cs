@@ -15,23 +15,42 @@ internal sealed class HeldSpace
 }
 
 /// <summary>
-/// The files below one log: a file per segment, of its full size from the start, and nameless where the system allows that, so that it ends with the process.
+/// The files below one log: one for each segment, of its full size from the start, without a name where the system allows that, so that it ends with the
+/// process.
 /// </summary>
 /// <remarks>
-/// FASTER's own file device keeps up to 120 handles for reading and 120 for writing of each file, waits for the medium on every write, leaves its files behind
-/// when the process is killed, and reports a failure without its reason. What is kept here need not outlive the process, and its seal is verified when it is
-/// read; so one handle and the system's cache do.
+/// FASTER's own file device keeps up to 120 handles for reading and 120 for writing of each file, waits for the medium on every write, leaves its files
+/// behind when the process is killed, and reports a failure without its reason. What is kept here need not outlive the process, and its seal is verified
+/// when it is read; so one handle and the system's cache do.
 /// <para>Threading: any thread.</para>
 /// </remarks>
-internal class SegmentFiles(string directory, HeldSpace held) : StorageDeviceBase(Path.Combine(directory, $"flash-{Guid.NewGuid():N}"), SectorBytes, capacity: -1)
+internal class SegmentFiles(string directory, HeldSpace held) : StorageDeviceBase(Path.Combine(directory, NewName()), SectorBytes, capacity: -1)
 {
     private const int SectorBytes = 512;
+    private const string Prefix = "cmi-flash-";
 
     private readonly ConcurrentDictionary<int, FileStream> _files = new();
     private readonly Lock _opening = new();
     private int _transfers;
     private TaskCompletionSource? _idle;
     private bool _closed;
+
+    /// <summary>Finds out whether files can be made in a directory, which is made if it is not there.</summary>
+    /// <returns>The bytes that are free there.</returns>
+    /// <exception cref="IOException">They cannot; the message names the directory.</exception>
+    public static long TryDirectory(string directory)
+    {
+        try
+        {
+            Make(Path.Combine(directory, NewName()), length: 1).Dispose();
+            Sweep(directory);
+            return new DriveInfo(directory).AvailableFreeSpace;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"'{directory}' cannot hold files: {e.Message}", e);
+        }
+    }
 
     /// <summary>Why a transfer failed last: the log tells only that one did.</summary>
     public Exception? LastFailure { get; private set; }
@@ -48,7 +67,7 @@ internal class SegmentFiles(string directory, HeldSpace held) : StorageDeviceBas
         {
             ObjectDisposedException.ThrowIf(_closed, this);
             if (_files.TryGetValue((int)segment, out file)) return file.SafeFileHandle;
-            file = Open(GetSegmentFilename(FileName, (int)segment));
+            file = Make(GetSegmentFilename(FileName, (int)segment), segmentSize);
             _files[(int)segment] = file;
             held.Add(segmentSize);
             return file.SafeFileHandle;
@@ -67,8 +86,8 @@ internal class SegmentFiles(string directory, HeldSpace held) : StorageDeviceBas
     /// <returns>Whether the segment is still there.</returns>
     /// <exception cref="IOException">It cannot be read, or ends too soon.</exception>
     /// <remarks>
-    /// Not by <c>FasterLog.ReadAsync</c>: that copies twice more, and takes the length from the medium, which it trusts: on a wrong one it asks for any amount of
-    /// memory, or throws where nothing can catch it.
+    /// Not by <c>FasterLog.ReadAsync</c>: that copies twice more, and trusts the length that it finds on the medium: by a wrong one it asks for any amount
+    /// of memory, or throws where nothing can catch it.
     /// </remarks>
     public bool TryRead(int segment, long offset, Span<byte> into)
     {
@@ -106,7 +125,8 @@ internal class SegmentFiles(string directory, HeldSpace held) : StorageDeviceBas
         IntPtr sourceAddress, int segmentId, ulong destinationAddress, uint numBytesToWrite, DeviceIOCompletionCallback callback, object context)
     {
         Interlocked.Increment(ref _transfers);
-        ThreadPool.UnsafeQueueUserWorkItem(new Transfer(this, sourceAddress, segmentId, (long)destinationAddress, numBytesToWrite, callback, context), preferLocal: false);
+        var transfer = new Transfer(this, sourceAddress, segmentId, (long)destinationAddress, numBytesToWrite, callback, context);
+        ThreadPool.UnsafeQueueUserWorkItem(transfer, preferLocal: false);
     }
 
     /// <summary>Is not used: a log that recovers nothing reads nothing by itself.</summary>
@@ -132,16 +152,19 @@ internal class SegmentFiles(string directory, HeldSpace held) : StorageDeviceBas
     /// <summary>Writes to a file. Tests let it fail.</summary>
     protected virtual void Write(SafeFileHandle file, ReadOnlySpan<byte> bytes, long offset) => RandomAccess.Write(file, bytes, offset);
 
-    private FileStream Open(string path)
+    private static string NewName() => $"{Prefix}{Guid.NewGuid():N}";
+
+    private static FileStream Make(string path, long length)
     {
         // The directory is made again where it is gone: what cleans up temporary directories does not ask who uses them.
+        var directory = Path.GetDirectoryName(path)!;
         var options = new FileStreamOptions
         {
             Mode = FileMode.CreateNew,
             Access = FileAccess.ReadWrite,
-            Share = FileShare.Delete,
+            Share = FileShare.None,                                // a lock that ends with the process, however that ends
             BufferSize = 0,
-            PreallocationSize = segmentSize,
+            PreallocationSize = length,
         };
         if (OperatingSystem.IsWindows())
         {
@@ -154,6 +177,22 @@ internal class SegmentFiles(string directory, HeldSpace held) : StorageDeviceBas
         var file = new FileStream(path, options);
         File.Delete(path);
         return file;
+    }
+
+    /// <summary>Deletes files of processes that were killed between making one and taking its name away. Those of a process that lives are locked.</summary>
+    private static void Sweep(string directory)
+    {
+        foreach (var left in Directory.EnumerateFiles(directory, Prefix + "*", new EnumerationOptions { AttributesToSkip = FileAttributes.ReparsePoint }))
+        {
+            try
+            {
+                using (new FileStream(left, FileMode.Open, FileAccess.ReadWrite, FileShare.None)) File.Delete(left);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // It belongs to a process that lives, or to another user.
+            }
+        }
     }
 
     private sealed class Transfer(

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using System.Text;
+using Cmi.Forwarding;
 using Cmi.Loops;
 using Cmi.Telemetry;
 
@@ -37,7 +37,7 @@ internal sealed partial class ClientSession : IConnectionOwner
     private long _blockedSince = -1;
     private bool _closeAfterReply;                                  // the reply that leaves is the last
     private long _lingerUntil, _lingerBytes;
-    private byte[]? _peerText;
+    private Peer? _peer;
 
     public ClientSession(LoopState state, IConnection connection)
     {
@@ -45,8 +45,8 @@ internal sealed partial class ClientSession : IConnectionOwner
         _timer = new(static session => ((ClientSession)session!).OnTimer(), this);
     }
 
-    /// <summary>The client's IP address as text; empty where unknown.</summary>
-    public ReadOnlySpan<byte> PeerText => _peerText ??= _connection.Peer is { } peer ? Encoding.ASCII.GetBytes(peer.Address.ToString()) : [];
+    /// <summary>The client as servers are told of it, by the settings of now.</summary>
+    public Peer Peer => _peer is { } peer && peer.Rule == _state.Settings.Peers ? peer : _peer = _state.Settings.Peers.Describe(_connection.Peer);
 
     /// <summary>What a fair queue may share by: the client's address.</summary>
     public ulong FairKey => _connection.Peer is { } peer ? peer.FairKey : 0;

@@ -1,3 +1,4 @@
+using Cmi.Forwarding;
 using Cmi.Http1;
 
 namespace Cmi.Engine;
@@ -32,6 +33,8 @@ internal sealed class EngineSettings(CmiOptions options)
     public readonly long MaxPipelinedBytes = options.Limits.MaxPipelinedBytes;
     public readonly int MaxConnections = options.Limits.MaxConnections;
     public readonly int MaxIdleServerConnections = options.Servers.MaxIdleConnections;
+
+    public readonly PeerRule Peers = new(options.Forwarded);
 
     internal static long Ms(TimeSpan time) => (long)time.TotalMilliseconds;
 }

@@ -101,7 +101,7 @@ internal sealed partial class Exchange
     /// <param name="surplus">Bytes that came behind the reply.</param>
     private void ReplyIsWhole(int surplus)
     {
-        var clean = _requestSent && !_sendQueue.IsBlocked && surplus == 0 && _serverKeeps && IsQuiet(_lease.Connection);
+        var clean = _requestSent && !_sendQueue.IsBlocked && surplus == 0 && _serverKeeps && !_bindsConnection && IsQuiet(_lease.Connection);
         if (clean) _lease.Reuse();
         else _lease.Close();
         _lease = default;

@@ -52,6 +52,7 @@ internal sealed partial class Exchange : IConnectionOwner
     private int _requestHeadLength;
     private Framing _requestFraming;
     private bool _wantsPersistence, _takesTrailers;
+    private bool _bindsConnection;                                  // its credentials are those of the server connection that carries it
     private bool _contentKept;                                      // the request's content is there from its first byte
     private long _startedAt;
     private int _own;                                               // the status of a reply of our own; 0: a server's
@@ -125,13 +126,14 @@ internal sealed partial class Exchange : IConnectionOwner
         ClientMinorVersion = head.MinorVersion;
         _wantsPersistence = MessageFraming.IsPersistent(head);
         _requestFraming = framing;
-        RequestWriter.WriteHead(RequestHead, head, session.PeerText, CmiEngine.Pseudonym);
+        RequestWriter.WriteHead(RequestHead, head, session.Peer, CmiEngine.Pseudonym);
         // RFC 9110 §7.8. With content there would be two things to send at once, and nobody asks for it.
         IsUpgrade = framing.Kind == FramingKind.None && UpgradeField.IsAsked(head);
         if (IsUpgrade) RequestWriter.WriteUpgrade(RequestHead, head);
         _requestHeadLength = RequestHead.Length;
         AwaitsContinue = head.MinorVersion >= 1 && head.Fields.Has(FieldName.Expect);
         _takesTrailers = RequestWriter.TakesTrailers(head);
+        _bindsConnection = BoundCredentials.AreIn(head.Fields);
         RequestBytes = _requestHeadLength;
         if (framing.Kind == FramingKind.None || framing.Length == 0)
         {

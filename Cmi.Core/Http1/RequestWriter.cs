@@ -14,17 +14,16 @@ internal static class RequestWriter
         .With(FieldName.Host).With(FieldName.ContentLength).With(FieldName.Expect)
         .With(FieldName.ProxyAuthorization)   // RFC 9110 §11.7.2: meant for a proxy; we are the origin.
         .With(FieldName.Http2Settings)   // RFC 9113 §3.1: nothing without the upgrade it came with.
-        .With(FieldName.XForwardedFor).With(FieldName.XForwardedProto).With(FieldName.XForwardedHost);
+        .With(PeerFields.All);
 
     /// <summary>Writes the head that goes to servers, all but its framing: it is kept and sent once per attempt.</summary>
     /// <param name="into">Where to.</param>
     /// <param name="head">What came.</param>
-    /// <param name="peer">The client's IP address as text; empty where unknown.</param>
+    /// <param name="peer">The client.</param>
     /// <param name="via">Our pseudonym for the Via field.</param>
-    /// <exception cref="ArgumentException">There is a control character in <paramref name="peer"/> or <paramref name="via"/>.</exception>
-    public static void WriteHead(HeadBuffer into, RequestHead head, ReadOnlySpan<byte> peer, ReadOnlySpan<byte> via)
+    /// <exception cref="ArgumentException">There is a control character in <paramref name="via"/>.</exception>
+    public static void WriteHead(HeadBuffer into, RequestHead head, Peer peer, ReadOnlySpan<byte> via)
     {
-        FieldWriter.ThrowIfNotValue(peer, nameof(peer));
         FieldWriter.ThrowIfNotValue(via, nameof(via));
 
         into.Append(head.MethodBytes);
@@ -33,7 +32,7 @@ internal static class RequestWriter
         into.Append(" HTTP/1.1\r\n"u8);                                                         // RFC 9112 §2.3: our own version.
         into.AppendField("Host"u8, head.Authority);                                             // RFC 9112 §3.2: even if empty, and first.
 
-        WriteReceived(into, head);
+        WriteReceived(into, head, peer);
         // RFC 9110 §10.1.4: what the client said of this hop we say of the next, since we keep trailers for it.
         if (TakesTrailers(head)) into.Append("TE: trailers\r\nConnection: TE\r\n"u8);
         PeerFields.Write(into, head, peer);
@@ -43,7 +42,7 @@ internal static class RequestWriter
     /// <summary>Whether the client takes trailer fields.</summary>
     public static bool TakesTrailers(RequestHead head) => head.MinorVersion > 0 && head.Fields.ListHas(FieldName.Te, "trailers"u8);
 
-    private static void WriteReceived(HeadBuffer into, RequestHead head)
+    private static void WriteReceived(HeadBuffer into, RequestHead head, Peer peer)
     {
         var fields = head.Fields;
         var connection = ConnectionFields.Of(fields);
@@ -51,6 +50,7 @@ internal static class RequestWriter
         {
             var field = fields[i];
             if (NotCopied.Has(field.Name) || connection.Names(field)) continue;
+            if (!peer.KeepsReceived && field.Name == FieldName.Other && PeerFields.IsHearsay(fields.NameOf(field))) continue;
             if (field.Name == FieldName.MaxForwards && MaxForwardsField.TryLower(head, field, out var lowered))
                 into.AppendField(fields.NameOf(field), lowered);
             else

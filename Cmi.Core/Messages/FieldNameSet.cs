@@ -21,4 +21,7 @@ internal readonly struct FieldNameSet
 
     /// <summary>This set and one name more.</summary>
     public FieldNameSet With(FieldName name) => new(_bits | 1UL << (int)name);
+
+    /// <summary>This set and another.</summary>
+    public FieldNameSet With(FieldNameSet names) => new(_bits | names._bits);
 }

@@ -31,6 +31,9 @@ public sealed class CmiOptions
     /// <summary>What becomes of requests that a client stacks on one connection.</summary>
     public PipeliningOptions Pipelining { get; } = new();
 
+    /// <summary>What servers are told of clients.</summary>
+    public ForwardedOptions Forwarded { get; } = new();
+
     /// <summary>What goes through the buffer store.</summary>
     public BufferUseOptions Buffers { get; } = new();
 

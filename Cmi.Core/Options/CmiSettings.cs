@@ -1,3 +1,5 @@
+using Cmi.Forwarding;
+
 namespace Cmi;
 
 /// <summary>
@@ -69,6 +71,10 @@ internal static class CmiSettings
 
         new ChoiceSetting<Distribution>("Pipelining:Distribute",
             o => o.Pipelining.Distribute, (o, value) => o.Pipelining.Distribute = value),
+        new ChoiceSetting<ForwardedFields>("Forwarded:Fields", o => o.Forwarded.Fields, (o, value) => o.Forwarded.Fields = value),
+        new ChoiceSetting<ReceivedForwarded>("Forwarded:Received", o => o.Forwarded.Received, (o, value) => o.Forwarded.Received = value),
+        new AddressesSetting("Forwarded:TrustedNetworks", o => o.Forwarded.TrustedNetworks, ReadNetwork, emptyAllowed: true),
+
         new FlagSetting("Buffers:Always", (o, value) => o.Buffers.Always = value),
     ];
 
@@ -79,6 +85,9 @@ internal static class CmiSettings
     private static (string?, object?) ReadEndpoint(string? text) =>
         !ListenAddress.TryParse(text, out var address, out var fault) ? (fault, null)
         : (null, address is { Kind: AddressKind.Tcp, Port: 0 } ? null : address);
+
+    private static (string?, object?) ReadNetwork(string? text) =>
+        text == PeerRule.UnixPeers ? (null, text) : PeerRule.TryParse(text, out var network) ? (null, network) : (PeerRule.Form, null);
 
     // RFC 9110 §4.2.3: the case of a host name says nothing.
     private static (string?, object?) ReadServer(string? text) =>

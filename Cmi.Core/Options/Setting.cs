@@ -142,11 +142,13 @@ internal sealed class FlagSetting(string key, Action<CmiOptions, bool> set) : Va
     private protected override string Rule(CmiOptions options) => "true or false";
 }
 
-/// <summary>Addresses; at least one.</summary>
+/// <summary>Addresses; at least one, unless there may be none.</summary>
 /// <param name="key">Its name below <c>Cmi:</c>.</param>
 /// <param name="get">The list.</param>
 /// <param name="read">What is wrong with an address, or what tells whether it is there twice (<see langword="null"/>: it may be).</param>
-internal sealed class AddressesSetting(string key, Func<CmiOptions, IList<string>> get, Func<string?, (string? Fault, object? Identity)> read)
+/// <param name="emptyAllowed">Whether there may be none.</param>
+internal sealed class AddressesSetting(
+    string key, Func<CmiOptions, IList<string>> get, Func<string?, (string? Fault, object? Identity)> read, bool emptyAllowed = false)
     : Setting(key)
 {
     internal override void Bind(CmiOptions options, IConfigurationSection value, List<string> faults)
@@ -162,7 +164,7 @@ internal sealed class AddressesSetting(string key, Func<CmiOptions, IList<string
     internal override void Check(CmiOptions options, List<string> faults)
     {
         var addresses = get(options);
-        if (addresses.Count == 0) faults.Add($"{Name} is empty; it must have at least one address.");
+        if (addresses.Count == 0 && !emptyAllowed) faults.Add($"{Name} is empty; it must have at least one address.");
         var seen = new Dictionary<object, int>();
         for (var i = 0; i < addresses.Count; i++)
         {

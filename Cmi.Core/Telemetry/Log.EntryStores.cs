@@ -13,4 +13,7 @@ internal static partial class Log
 
     [LoggerMessage(4002, LogLevel.Error, "The {Device} did not give back what was written to it. Such failures so far: {Failures}.")]
     public static partial void BufferReadBackFailed(this ILogger logger, string device, long failures, Exception exception);
+
+    [LoggerMessage(4003, LogLevel.Warning, "The flash log failed; a new one takes its place. {Entries} entries can still be read from it.")]
+    public static partial void FlashLogFailed(this ILogger logger, int entries, Exception exception);
 }

@@ -12,6 +12,9 @@ internal sealed class EpollAcceptor : EpollTarget
     private const int MaxPerTurn = 64;                             // then the connections that are there have their turn
     private const int RetryMilliseconds = 100;                     // while the process or the system is out of handles
     private const int CrowdedMilliseconds = 10;                    // while the loops have not taken what was handed to them
+    private const int ReservedOneIn = 4;                           // of the descriptors, for servers: a client that cannot be served need not be accepted
+
+    private static readonly int Ceiling = Libc.MaxDescriptors() is var most ? most - most / ReservedOneIn : 0;
 
     private readonly EpollListener _listener;
     private readonly EpollLoop _loop;
@@ -69,6 +72,11 @@ internal sealed class EpollAcceptor : EpollTarget
     private void Accept()
     {
         if (_retry.IsSet) return;
+        if (_failing && Libc.NextDescriptor() >= Ceiling)
+        {
+            Fail(Reserved);
+            return;
+        }
         Span<byte> address = stackalloc byte[EpollConnection.MaxAddressBytes];
         for (var taken = 0; ;)
         {
@@ -85,9 +93,15 @@ internal sealed class EpollAcceptor : EpollTarget
             }
             if (result >= 0)
             {
+                var isLast = result >= Ceiling;                    // the lowest free number is given: so many are open
                 result = Deliver(result, EpollConnection.AddressOf(address[..addressBytes]));
                 if (result >= 0)
                 {
+                    if (isLast)
+                    {
+                        Fail(Reserved);
+                        return;
+                    }
                     if (++taken < MaxPerTurn) continue;
                     ComeBack();
                     return;
@@ -105,7 +119,7 @@ internal sealed class EpollAcceptor : EpollTarget
                     return;
                 default:
                     // Out of handles or of memory. The client stays in the backlog; without a break this would spin.
-                    Fail(-result);
+                    Fail(new Win32Exception(-result).Message);
                     return;
             }
         }
@@ -149,12 +163,14 @@ internal sealed class EpollAcceptor : EpollTarget
         return 0;
     }
 
-    private void Fail(int error)
+    private static string Reserved => $"{Ceiling} handles are open, and the others are kept for servers";
+
+    private void Fail(string error)
     {
         _loop.SetTimer(_retry, _loop.Now + RetryMilliseconds);
         if (_failing) return;
         _failing = true;
-        _listener.Failing(new Win32Exception(error).Message, RetryMilliseconds);
+        _listener.Failing(error, RetryMilliseconds);
     }
 
     private void Recover()

@@ -60,6 +60,9 @@ internal static unsafe partial class Libc
     private static partial int getsockname(int descriptor, void* address, uint* length);
 
     [LibraryImport("libc")]
+    private static partial int getrlimit(int resource, void* limits);
+
+    [LibraryImport("libc")]
     private static partial int sched_getaffinity(int thread, nuint bytes, void* set);
 
     [LibraryImport("libc")]

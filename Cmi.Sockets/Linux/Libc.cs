@@ -20,6 +20,7 @@ internal static unsafe partial class Libc
     public static readonly int EventDataOffset = EventBytes - sizeof(ulong);
 
     private const int AfUnix = 1, AfInet = 2, AfInet6 = 10;
+    private const int NumberOfFiles = 7;                           // RLIMIT_NOFILE
     private const int SockStream = 1, NonBlock = 0x800, CloseOnExec = 0x80000;
     private const int SolSocket = 1, SoError = 4, SoKeepAlive = 9, SoLinger = 13;
     private const int IpProtoTcp = 6, TcpNoDelay = 1, TcpUserTimeout = 18;
@@ -58,6 +59,21 @@ internal static unsafe partial class Libc
 
     /// <summary>Makes a counter that ends the waiting of an epoll instance.</summary>
     public static int CreateEvent() => Result(eventfd(0, CloseOnExec | NonBlock));
+
+    /// <summary>The number that the next descriptor will get: as many are open at the least. Negative: there is none.</summary>
+    public static int NextDescriptor()
+    {
+        var descriptor = CreateEvent();
+        if (descriptor >= 0) Close(descriptor);
+        return descriptor;
+    }
+
+    /// <summary>How many descriptors this process may have open.</summary>
+    public static int MaxDescriptors()
+    {
+        var limits = stackalloc ulong[2];                          // now, and the most that it may ask for
+        return getrlimit(NumberOfFiles, limits) == 0 ? (int)Math.Min(limits[0], int.MaxValue) : int.MaxValue;
+    }
 
     /// <summary>Counts one up; an edge for whoever waits. It is never read, so it is full after 2^64 - 2 calls, and not before.</summary>
     public static void Signal(int descriptor)

@@ -16,7 +16,8 @@ public sealed class PublicApiTests
     private const string Accept = "CMI_ACCEPT_API";
 
     private static readonly Assembly[] Packages =
-        [typeof(CmiEngine).Assembly, typeof(RamBufferStore).Assembly, typeof(DiskBufferStore).Assembly, typeof(SocketConnectionManager).Assembly, typeof(InMemoryTransport).Assembly];
+        [typeof(CmiEngine).Assembly, typeof(RamBufferStore).Assembly, typeof(DiskBufferStore).Assembly, typeof(FlashBufferStore).Assembly,
+         typeof(SocketConnectionManager).Assembly, typeof(InMemoryTransport).Assembly];
 
     private static IEnumerable<TestCaseData> Cases() =>
         Packages.Select(assembly => new TestCaseData(assembly).SetArgDisplayNames(assembly.GetName().Name!));

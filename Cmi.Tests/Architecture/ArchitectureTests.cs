@@ -9,7 +9,7 @@ namespace Cmi.Tests.Architecture;
 public sealed class ArchitectureTests
 {
     private static readonly Assembly[] WithoutSockets =
-        [typeof(CmiEngine).Assembly, typeof(RamBufferStore).Assembly, typeof(DiskBufferStore).Assembly, typeof(InMemoryTransport).Assembly];
+        [typeof(CmiEngine).Assembly, typeof(RamBufferStore).Assembly, typeof(DiskBufferStore).Assembly, typeof(FlashBufferStore).Assembly, typeof(InMemoryTransport).Assembly];
 
     [TestCaseSource(nameof(WithoutSockets))]
     public void Assembly_KnowsNoSockets(Assembly assembly) =>

@@ -27,4 +27,25 @@ public sealed class HandlesTests
             clients.ForEach(client => client.Dispose());
         }
     }
+
+    [Test]
+    public async Task OutOfHandles_ThoseThatWereAcceptedAreServed()
+    {
+        await using var gateway = await GatewayProcess.StartWithHandlesAsync(200);
+        var clients = new List<RawClient>();
+        try
+        {
+            for (var i = 0; i < 250; i++) clients.Add(await RawClient.ConnectAsync(gateway.Url));
+            await gateway.ErrorAsync("cannot accept");
+            foreach (var client in clients[..20])
+            {
+                await client.SendAsync("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+                Assert.That((await client.ReadReplyAsync()).Status, Is.EqualTo(200), "the handles that are left are for servers");
+            }
+        }
+        finally
+        {
+            clients.ForEach(client => client.Dispose());
+        }
+    }
 }

@@ -37,6 +37,22 @@ public sealed class ServerConnectionTests
         }
     }
 
+    // NTLM and Negotiate authenticate the connection: whoever came next on it would be somebody else in the eyes of the server.
+    [TestCase("NTLM TlRMTVNTUAADAAAA", 2)]
+    [TestCase("Negotiate YIIabc=", 2)]
+    [TestCase("Basic eDp5", 1)]
+    public async Task ConnectionThatCarriedCredentialsOfItsOwn_IsNotReused(string credentials, int connections)
+    {
+        await using var gateway = new TestGateway(servers: 1);
+        gateway.AnswerAll(_ => Http.Ok("a"));
+        var (first, second) = (gateway.Connect(), gateway.Connect());
+        first.Send(Http.Get("/", $"Authorization: {credentials}\r\n"));
+        Assert.That(first.ReceiveReply().Text, Is.EqualTo("a"));
+        second.Send(Http.Get("/"));
+        Assert.That(second.ReceiveReply().Text, Is.EqualTo("a"));
+        Assert.That(gateway.Server(1).Connections, Has.Count.EqualTo(connections));
+    }
+
     [Test]
     public async Task UnaskedReplyComesLater_ItIsNeverALaterOne()
     {

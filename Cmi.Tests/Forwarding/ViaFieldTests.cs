@@ -22,7 +22,7 @@ internal sealed class ViaFieldTests
         var head = Raw.RequestWith("Via: 1.0 a, 1.1 b\r\nVia: 1.1 c\r\nX: y\r\n");
         var written = Raw.Request(Raw.Written(into =>
         {
-            RequestWriter.WriteHead(into, head, "9.9.9.9"u8, "cmi"u8);
+            RequestWriter.WriteHead(into, head, Raw.Peer, "cmi"u8);
             RequestWriter.WriteEnd(into, new Framing(FramingKind.None));
         }));
         Assert.That(Raw.Lines(written.Fields).Where(l => l.StartsWith("Via", StringComparison.Ordinal)),

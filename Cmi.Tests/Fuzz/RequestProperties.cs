@@ -19,7 +19,7 @@ internal static class RequestProperties
 
     private static readonly FieldNameSet Ours = FieldNameSet.Of(
         FieldName.Host, FieldName.ContentLength, FieldName.TransferEncoding, FieldName.Via, FieldName.XForwardedFor, FieldName.XForwardedProto,
-        FieldName.XForwardedHost, FieldName.MaxForwards, FieldName.Connection, FieldName.Upgrade);
+        FieldName.XForwardedHost, FieldName.Forwarded, FieldName.MaxForwards, FieldName.Connection, FieldName.Upgrade);
 
     public static FuzzOutcome Check(byte[] input)
     {
@@ -89,7 +89,7 @@ internal static class RequestProperties
     private static void CheckWritten(RequestHead head, Framing framing, Decoded decoded)
     {
         var into = new HeadBuffer();
-        RequestWriter.WriteHead(into, head, "9.9.9.9"u8, "cmi"u8);
+        RequestWriter.WriteHead(into, head, Raw.Peer, "cmi"u8);
         var upgrades = UpgradeField.IsAsked(head) && head.MethodBytes.Length % 2 == 1;
         if (upgrades) RequestWriter.WriteUpgrade(into, head);
         var length = into.Length;

@@ -87,7 +87,7 @@ internal sealed class ParserProperties
         var head = Raw.Request(Raw.Text(bytes));
         var written = Raw.Request(Raw.Written(into =>
         {
-            RequestWriter.WriteHead(into, head, "9.9.9.9"u8, "cmi"u8);
+            RequestWriter.WriteHead(into, head, Raw.Peer, "cmi"u8);
             RequestWriter.WriteEnd(into, new Framing(FramingKind.None));
         }));
         return written.MethodBytes.SequenceEqual(head.MethodBytes)

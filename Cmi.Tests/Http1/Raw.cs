@@ -1,4 +1,6 @@
+using System.Net;
 using System.Text;
+using Cmi.Forwarding;
 using Cmi.Http1;
 using Cmi.Messages;
 using NUnit.Framework;
@@ -9,6 +11,9 @@ namespace Cmi.Tests.Http1;
 internal static class Raw
 {
     public static readonly HeadLimits Limits = new(MaxBytes: 8192, MaxLineBytes: 4096, MaxFields: 100);
+
+    /// <summary>A client at 9.9.9.9 of which servers are told as by default.</summary>
+    public static readonly Peer Peer = new PeerRule(new()).Describe(new(IPAddress.Parse("9.9.9.9"), 1));
 
     public static byte[] Bytes(string text) => Encoding.Latin1.GetBytes(text);
 

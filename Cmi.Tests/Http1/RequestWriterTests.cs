@@ -45,10 +45,9 @@ internal sealed class RequestWriterTests
     public void MaxForwards_IsLoweredWhereItCounts(string method, string expected) =>
         Assert.That(Write($"{method} / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 5\r\n\r\n"), Does.Contain($"\r\n{expected}\r\n"));
 
-    [TestCase("9.9.9.9\r\nX: y", "cmi")]
-    [TestCase("9.9.9.9", "cmi\nX")]
-    public void ControlInWhatWeAdd_IsABug(string peer, string via) => Assert.Throws<ArgumentException>(
-        () => RequestWriter.WriteHead(new HeadBuffer(), Raw.RequestWith(""), Raw.Bytes(peer), Raw.Bytes(via)));
+    [Test]
+    public void ControlInWhatWeAdd_IsABug() => Assert.Throws<ArgumentException>(
+        () => RequestWriter.WriteHead(new HeadBuffer(), Raw.RequestWith(""), Raw.Peer, "cmi\nX"u8));
 
     [TestCase(FramingKind.None, -1, "\r\n")]
     [TestCase(FramingKind.Length, 0, "Content-Length: 0\r\n\r\n")]
@@ -80,12 +79,12 @@ internal sealed class RequestWriterTests
         {
             into.Reset();
             MessageFraming.TryOfRequest(head, out var framing, out _);
-            RequestWriter.WriteHead(into, head, "9.9.9.9"u8, "cmi"u8);
+            RequestWriter.WriteHead(into, head, Raw.Peer, "cmi"u8);
             RequestWriter.WriteUpgrade(into, head);
             RequestWriter.WriteEnd(into, MessageFraming.ToServer(framing, 5));
         }
     }
 
     private static string Write(string request) =>
-        Raw.Written(into => RequestWriter.WriteHead(into, Raw.Request(request), "9.9.9.9"u8, "cmi"u8));
+        Raw.Written(into => RequestWriter.WriteHead(into, Raw.Request(request), Raw.Peer, "cmi"u8));
 }

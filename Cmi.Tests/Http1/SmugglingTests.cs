@@ -78,7 +78,7 @@ internal sealed class SmugglingTests
 
     private static string Written(RequestHead head, Framing framing) => Raw.Written(into =>
     {
-        RequestWriter.WriteHead(into, head, "9.9.9.9"u8, "cmi"u8);
+        RequestWriter.WriteHead(into, head, Raw.Peer, "cmi"u8);
         RequestWriter.WriteEnd(into, framing);
     });
 

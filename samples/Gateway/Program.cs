@@ -71,6 +71,7 @@ IHost BuildHost()
     builder.Services.AddCmi(o => GatewayConfiguration.Apply(arguments, o));
     if (demo is not null) builder.Services.AddCmi(o => demo.Urls.ToList().ForEach(o.AddServer));
     builder.Services.AddSingleton<IHostLifetime>(signals);
+    builder.Services.AddHostedService<MemoryReturn>();
     builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = Timeout.InfiniteTimeSpan);       // Cmi:Timeouts:Drain bounds it
     AddLogging(builder.Logging);
     return builder.Build();

@@ -6,9 +6,9 @@ using Microsoft.Win32.SafeHandles;
 namespace Cmi.Tests.Buffers.Flash;
 
 /// <summary>A directory of one test, and what it needs to look into it.</summary>
-internal sealed class FlashDirectory : IDisposable
+internal sealed class FlashDirectory(string? parent = null) : IDisposable
 {
-    public string Path { get; } = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"cmi-test-{Guid.NewGuid():N}");
+    public string Path { get; } = System.IO.Path.Combine(parent ?? System.IO.Path.GetTempPath(), $"cmi-test-{Guid.NewGuid():N}");
 
     /// <summary>Descriptors of this process for files that are or were in the directory.</summary>
     public int OpenDescriptors => Directory.EnumerateFileSystemEntries("/proc/self/fd")

@@ -66,9 +66,9 @@ public sealed class FlashDeviceLifetimeTests
     private static async Task SettleAsync(FlashDevice device, Func<long> liveBytes, long segment, int seed)
     {
         var limit = (2 * liveBytes()) + ((FlashKeeper.SlackSegments + 1) * segment);
-        for (var turns = 0; device.UsedBytes > limit; turns++)
+        for (var turns = 0; device.HeldBytes > limit; turns++)
         {
-            Assert.That(turns, Is.LessThan(20), $"seed {seed}: the log holds {device.UsedBytes} bytes for {liveBytes()} live ones");
+            Assert.That(turns, Is.LessThan(20), $"seed {seed}: the log holds {device.HeldBytes} bytes for {liveBytes()} live ones");
             device.Free((await device.WriteAsync(new byte[1], default))!);
         }
     }

@@ -1,0 +1,129 @@
+using System.Buffers;
+using System.Diagnostics;
+using Cmi.Buffers;
+using FASTER.core;
+
+namespace Cmi.Tests.Buffers.Flash;
+
+/// <summary>
+/// What the device makes of FasterLog, beside FasterLog alone with its own file device: the same pages, memory, segments and commits, no checksum, no encryption.
+/// Rounds are interleaved, since a medium's speed drifts; the ratios of each round are what counts. To be run by hand, on the directory in CMI_FLASH_DIRECTORY.
+/// </summary>
+[Explicit("Measures, and asserts nothing."), Category("Slow")]
+public sealed class FlashThroughputTests
+{
+    private const int EntryBytes = 64 << 10;
+    private const int Entries = 8_192;                             // 512 MiB
+    private const int Rounds = 7;
+    private const int Passes = 3;                                  // of reading, which takes too short a time else
+    private const int CommitEvery = (16 << 20) / EntryBytes;
+    private static readonly LogLayout Layout = LogLayout.For(1L << 30, 16L << 20);
+
+    private readonly byte[] _entry = new byte[EntryBytes];
+
+    [TestCase(1)]
+    [TestCase(4)]
+    [TestCase(64)]
+    public async Task Measure(int writers)
+    {
+        Random.Shared.NextBytes(_entry);
+        var figures = new Dictionary<string, List<double>>();
+        for (var round = 0; round <= Rounds; round++)
+        {
+            // The first round warms up.
+            foreach (var (name, speed) in await RoundAsync(round, writers))
+                if (round > 0) (figures.TryGetValue(name, out var list) ? list : figures[name] = []).Add(speed);
+        }
+        foreach (var (name, speeds) in figures) Print($"{name}, MB/s", speeds);
+        foreach (var what in new[] { "write", "read 1 at once", "read 8 at once" })
+        {
+            foreach (var bare in new[] { "bare, synchronous", "bare, cached" })
+                Print($"{what}: device / {bare}", figures[$"device {what}"].Zip(figures[$"{bare} {what}"], (ours, theirs) => ours / theirs));
+        }
+    }
+
+    private static void Print(string name, IEnumerable<double> values)
+    {
+        var sorted = values.Order().ToArray();
+        TestContext.Out.WriteLine($"{name,-48} {sorted[0],8:0.00} {sorted[sorted.Length / 2],8:0.00} {sorted[^1],8:0.00}");
+    }
+
+    private async Task<List<(string, double)>> RoundAsync(int round, int writers)
+    {
+        var figures = new List<(string, double)>();
+
+        // Each comes first, in between and last in turn: what is written before one is still on its way to the medium while that is measured.
+        for (var i = 0; i < 3; i++)
+        {
+            if ((round + i) % 3 is not 2 and var bare) await BareAsync(direct: bare == 0, figures);
+            else await DeviceAsync(writers, figures);
+        }
+        return figures;
+    }
+
+    private async Task DeviceAsync(int writers, List<(string, double)> figures)
+    {
+        using var directory = new FlashDirectory(Environment.GetEnvironmentVariable("CMI_FLASH_DIRECTORY"));
+        await using var device = new FlashDevice(new(directory.Path, 1L << 30, 16L << 20));
+        var entries = new IDeviceEntry[Entries];
+        figures.Add(("device write", await SpeedAsync(1, () => Task.WhenAll(Enumerable.Range(0, writers).Select(writer => Task.Run(async () =>
+        {
+            for (var i = writer; i < Entries; i += writers) entries[i] = (await device.WriteAsync(_entry, default))!;
+        }))))));
+        foreach (var readers in new[] { 1, 8 })
+        {
+            figures.Add(($"device read {readers} at once", await SpeedAsync(Passes, () => Task.WhenAll(Enumerable.Range(0, readers).Select(reader => Task.Run(async () =>
+            {
+                var into = new byte[EntryBytes];
+                for (var i = reader; i < Entries * Passes; i += readers) await device.ReadAsync(entries[i % Entries], into, default);
+            }))))));
+        }
+    }
+
+    private async Task BareAsync(bool direct, List<(string, double)> figures)
+    {
+        var name = direct ? "bare, synchronous" : "bare, cached";
+        using var directory = new FlashDirectory(Environment.GetEnvironmentVariable("CMI_FLASH_DIRECTORY"));
+        Directory.CreateDirectory(directory.Path);
+        using var file = new ManagedLocalStorageDevice(Path.Combine(directory.Path, "bare"), deleteOnClose: true, disableFileBuffering: direct) { ThrottleLimit = 16 };
+        using var settings = new FasterLogSettings
+        {
+            LogDevice = file,
+            LogCommitManager = new NoCommits(),
+            PageSize = Layout.PageBytes,
+            MemorySize = Layout.MemoryBytes,
+            SegmentSize = Layout.SegmentBytes,
+            TryRecoverLatest = false,
+        };
+        using var log = new FasterLog(settings);
+        var addresses = new long[Entries];
+        figures.Add(($"{name} write", await SpeedAsync(1, () => Task.Run(async () =>
+        {
+            for (var i = 0; i < Entries; i++)
+            {
+                addresses[i] = await log.EnqueueAsync(_entry);
+                if (i % CommitEvery == CommitEvery - 1) await log.CommitAsync();
+            }
+            await log.CommitAsync();
+        }))));
+        foreach (var readers in new[] { 1, 8 })
+        {
+            figures.Add(($"{name} read {readers} at once", await SpeedAsync(Passes, () => Task.WhenAll(Enumerable.Range(0, readers).Select(reader => Task.Run(async () =>
+            {
+                for (var i = reader; i < Entries * Passes; i += readers)
+                {
+                    var (owner, length) = await log.ReadAsync(addresses[i % Entries], MemoryPool<byte>.Shared, EntryBytes);
+                    if (length != EntryBytes) Assert.Fail("FasterLog did not give back what it took.");
+                    owner.Dispose();
+                }
+            }))))));
+        }
+    }
+
+    private static async Task<double> SpeedAsync(int passes, Func<Task> work)
+    {
+        var begun = Stopwatch.GetTimestamp();
+        await work();
+        return (double)passes * Entries * EntryBytes / 1e6 / Stopwatch.GetElapsedTime(begun).TotalSeconds;
+    }
+}
