@@ -52,16 +52,17 @@ function act(actions) {
     }
 }
 
-// In batches, so that the backlog holds them.
+// A few at a time: so many clients that know nothing of each other would not act in step either, and the backlog holds those that connect.
+const periodMilliseconds = 2;
 let opening = 0;
 const timer = setInterval(() => {
     if (opening < count) {
-        for (let i = 0; i < 200 && opening < count; i++) open(opening++);
+        for (let i = 0; i < 40 && opening < count; i++) open(opening++);
         if (opening === count) console.log('open');
     } else {
-        act(rate / 100);
+        act(rate * periodMilliseconds / 1000);
     }
-}, 10);
+}, periodMilliseconds);
 
 process.stdin.resume();
 process.stdin.on('end', () => {
