@@ -58,10 +58,10 @@ internal sealed partial class EntryBuffer
         if (State == BufferState.Failed || Store.IsDisposed) return Room.Failed;
         var needed = Needed;
         if (TailRoom >= needed) return Room.Ok;
-        if (_held + needed > Store.MaxBytesPerBuffer) return Room.Full;
-        if (!Store.HasDeviceRoom(needed))
+        var isTooLarge = _held + needed > Store.MaxBytesPerBuffer;  // for its share of the device, which may be less than it was
+        if (isTooLarge || !Store.HasDeviceRoom(needed))
         {
-            if (Store.MayHaveDeviceRoom(needed)) return null;
+            if (!isTooLarge && Store.MayHaveDeviceRoom(needed)) return null;
             Store.WasFull(Loop);
             return Room.Full;
         }

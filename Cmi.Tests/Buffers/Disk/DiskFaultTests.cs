@@ -155,6 +155,30 @@ public sealed class DiskFaultTests
     }
 
     [Test]
+    public async Task OthersMakeRoom_WhatWaitedInMemoryIsWritten()
+    {
+        await using var rig = new StoreRig();
+        rig.Disk.WriteFault = _ => ScriptedDisk.NoSpace();
+        rig.Disk.FreeBytes = 0;
+        var buffer = rig.Create();
+        rig.AppendWithoutWaiting(buffer, 500 * KiB, out _);
+        rig.Settle();
+        Assert.That(rig.Room(buffer), Is.EqualTo(Room.Full));
+        rig.Disk.WriteFault = _ => null;
+        rig.Disk.FreeBytes = 1L << 30;
+        rig.TurnUntil(() =>
+        {
+            rig.Loop.Advance(TimeSpan.FromSeconds(1));
+            return rig.Room(buffer) == Room.Ok;
+        });
+        rig.Append(buffer, 100 * KiB);
+        rig.Settle();
+        Assert.That(rig.Store.Device.UsedBytes, Is.GreaterThanOrEqualTo(500 * KiB));
+        rig.AssertContent(buffer);
+        rig.End();
+    }
+
+    [Test]
     public async Task ShortWritesAndReads_GoOnWhereTheyStopped([Values(1, 1_000, 65_535)] int count)
     {
         await using var rig = new StoreRig(script: d => d.MaxCount = count);
