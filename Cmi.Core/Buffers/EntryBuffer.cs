@@ -113,10 +113,10 @@ internal sealed partial class EntryBuffer : IBuffer
         _disposed = true;
         DropTail();
         while (_count > 0) DropFirst();
+        EndPromise();
         (_entries, _why) = ([], null);
         EndRead(new ObjectDisposedException(nameof(IBuffer)));
         EndRoomWait(null);
-        EndPromise();
         if (_lingering == 0)
         {
             _owner.Ended();
