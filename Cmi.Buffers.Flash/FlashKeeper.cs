@@ -10,15 +10,15 @@ namespace Cmi.Buffers;
 /// </summary>
 internal sealed class FlashKeeper(FlashLogs logs, LogLayout layout) : IAsyncDisposable
 {
-    /// <summary>How much a commit may cover, so that the first of many does not wait for the last.</summary>
-    private const long MaxCommitBytes = 16L << 20;
-
-    /// <summary>How much is copied forward in a turn, so that writers do not wait for long.</summary>
+    // How much is copied forward in a turn, so that writers do not wait for long.
     private const long MaxMoveBytes = 4L << 20;
 
     /// <summary>A log may hold this many segments above twice its live bytes: one that it writes to, one that it is cut off in, and one between.</summary>
     internal const int SlackSegments = 3;
 
+    // How much a turn may append. All before it is committed, so it fits into the log's memory and no append waits for room there: which might never come,
+    // when the medium fails while nobody commits.
+    private readonly long _maxTurnBytes = layout.MemoryBytes / 2;
     private readonly ConcurrentQueue<FlashWrite> _writes = new();  // one for each caller that waits
     private readonly List<FlashWrite> _appended = [];              // since the last commit
     private readonly List<(FlashEntry Entry, long Address)> _moved = [];
@@ -125,7 +125,7 @@ internal sealed class FlashKeeper(FlashLogs logs, LogLayout layout) : IAsyncDisp
         var oldest = log.OldestSegment;
         if (oldest >= log.CurrentSegment || !HoldsTooMuch(log)) return;
         _toMove.Clear();
-        log.Live.Collect(oldest, MaxMoveBytes, _toMove);
+        log.Live.Collect(oldest, Math.Min(MaxMoveBytes, _maxTurnBytes / 2), _toMove);
         foreach (var entry in _toMove)
         {
             if (!logs.TryPrepare(log.SegmentOfNext(entry.Length), reserve: 0, out _)) return;
@@ -171,7 +171,8 @@ internal sealed class FlashKeeper(FlashLogs logs, LogLayout layout) : IAsyncDisp
     private async Task<bool> AppendAsync(FlashLog log)
     {
         var full = false;
-        for (var bytes = 0L; bytes < MaxCommitBytes && _writes.TryPeek(out var write);)
+        var bytes = _moved.Sum(static moved => LiveRanges.Footprint(moved.Entry.Length));
+        while (bytes < _maxTurnBytes && _writes.TryPeek(out var write))
         {
             if (write.Cancellation.IsCancellationRequested)
             {

@@ -24,7 +24,7 @@ internal readonly record struct LogLayout(long SegmentBytes, long PageBytes, lon
     {
         var segment = Math.Clamp(PowerOfTwoUpTo(capacityBytes / 24), SmallestPage * 2, LargestSegment);
         var memory = PowerOfTwoUpTo(memoryBytes);
-        var page = Math.Clamp(Math.Min(segment / 4, memory / 4), SmallestPage, LargestPage);
+        var page = Math.Clamp(Math.Min(segment / 4, memory / 8), SmallestPage, LargestPage);
         return new(segment, page, Math.Max(memory, page * 4));
     }
 
@@ -100,7 +100,7 @@ internal sealed class FlashLog : IAsyncDisposable
     /// <inheritdoc cref="SegmentFiles.Prepare"/>
     public void Prepare(long segment) => _files.Prepare(segment);
 
-    /// <summary>Copies an entry to the log's end. It waits where the log's memory is full of what was not written yet.</summary>
+    /// <summary>Copies an entry to the log's end, in memory.</summary>
     public ValueTask<long> AppendAsync(ReadOnlyMemory<byte> entry) => _log.EnqueueAsync(entry);
 
     /// <summary>Everything appended can be read when this is done.</summary>

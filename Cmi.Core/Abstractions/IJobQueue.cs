@@ -66,6 +66,20 @@ public interface IJobQueue : IAsyncDisposable
     void Complete(JobGrant grant, GrantOutcome outcome);
 }
 
+/// <summary>
+/// A job queue that can go on with other servers and limits. When the configuration changes while the engine runs, the group of a queue that cannot stays as
+/// it is until the next start. <para>Threading: any thread.</para>
+/// </summary>
+public interface IAdjustableJobQueue : IJobQueue
+{
+    /// <summary>
+    /// Takes over the servers, the limits and the selector of a group that has changed. Tickets that wait stay in their places and are served by the new
+    /// servers; grants that are out stay valid, also for servers that are gone, and count for those that stay.
+    /// </summary>
+    /// <param name="group">The group as it is from now on; its name is the same.</param>
+    void Adjust(ServerGroup group);
+}
+
 /// <summary>A few servers. <para>Threading: immutable.</para></summary>
 public readonly struct ServerSet : IEquatable<ServerSet>
 {

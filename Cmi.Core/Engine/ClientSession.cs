@@ -76,6 +76,16 @@ internal sealed partial class ClientSession : IConnectionOwner
         Wake();
     }
 
+    /// <summary>Whether one of its exchanges has a route that leads to a queue.</summary>
+    public bool Uses(IJobQueue queue)
+    {
+        for (var exchange = _front; exchange is not null; exchange = exchange.Next)
+        {
+            if (exchange.Route.Group?.Queue == queue) return true;
+        }
+        return false;
+    }
+
     /// <summary>Finishes what has begun, then closes.</summary>
     public void Drain()
     {

@@ -12,12 +12,10 @@ namespace Cmi;
 /// <c>AddCmi</c>; it can also be made by hand from its parts.
 /// <para>Threading: any thread.</para>
 /// </summary>
-public sealed class CmiEngine : IAsyncDisposable
+public sealed partial class CmiEngine : IAsyncDisposable
 {
-    private readonly EngineConfiguration _configuration;
     private readonly LoopState[] _loops;
-    private readonly Dictionary<ServerAddress, ConnectionSlots> _slots = [];
-    private readonly List<ListenAddress> _wanted = [];
+    private readonly ListenAddress[] _wanted;
     private readonly Lock _gate = new();
     private IListener[] _listeners = [];
     private volatile bool _draining;
@@ -28,27 +26,23 @@ public sealed class CmiEngine : IAsyncDisposable
     private Task? _stopping;
 
     /// <summary>Makes an engine; it does nothing before <see cref="StartAsync"/>.</summary>
-    /// <param name="options">The settings; read here and not again.</param>
+    /// <param name="options">The settings; <see cref="Apply"/> takes others.</param>
     /// <param name="connections">The transport; the engine does not dispose it.</param>
     /// <param name="buffers">The buffer store; the engine does not dispose it.</param>
     /// <param name="queue">Makes the queue of a server group, which the engine disposes; by default a <see cref="JobQueue"/>.</param>
     /// <param name="logger">The log.</param>
-    /// <exception cref="ArgumentException">An address of the options cannot be read, or there is none.</exception>
+    /// <exception cref="ArgumentException">The options have faults; it says all of them.</exception>
     public CmiEngine(CmiOptions options, IConnectionManager connections, IBufferStore buffers, Func<ServerGroup, IJobQueue>? queue = null, ILogger<CmiEngine>? logger = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(connections);
         ArgumentNullException.ThrowIfNull(buffers);
         (Connections, Buffers, Logger) = (connections, buffers, logger ?? NullLogger<CmiEngine>.Instance);
-        foreach (var url in options.Endpoints) _wanted.Add(ListenAddress.TryParse(url, out var at, out var fault) ? at : throw new ArgumentException($"The endpoint '{url}' {fault}.", nameof(options)));
-        var servers = options.Servers.Addresses.Select(url => ServerAddress.TryParse(url, out var server, out var fault) ? server : throw new ArgumentException($"The server '{url}' {fault}.", nameof(options)));
-        IServerSelector selector = options.Servers.Selection == ServerSelection.RoundRobin ? new RoundRobinSelector() : new LeastJobsSelector();
-        var group = new ServerGroup("default", servers, selector, options.Servers.MaxRequests, options.Servers.MaxConnections ?? options.Servers.MaxRequests);
-        var active = new ActiveGroup(group, queue is null ? new JobQueue(group, options.Limits.MaxQueuedRequests) : queue(group));
-        var settings = new RouteSettings(options);
-        _configuration = new(new(options), [active], new("default", settings, active), new("", settings, group: null));
-        foreach (var server in group.Servers) _slots.Add(server, new(group.MaxConnectionsPerServer));
-        _loops = [.. connections.Loops.Select(loop => new LoopState(this, loop, _configuration, SlotsOf, Reclaim))];
+        if (CmiSettings.Faults(options) is { Count: > 0 } faults) throw new ArgumentException(string.Join(' ', faults), nameof(options));
+        _wanted = EndpointsOf(options);
+        _groups = new(queue);
+        _configuration = new(options, _groups.Change(options, []));
+        _loops = [.. connections.Loops.Select(loop => new LoopState(this, loop, _configuration, _groups.SlotsOf, Reclaim))];
     }
 
     /// <summary>Where clients connect, with the ports that were picked; empty before the start.</summary>
@@ -56,7 +50,6 @@ public sealed class CmiEngine : IAsyncDisposable
 
     internal IConnectionManager Connections { get; }
     internal IBufferStore Buffers { get; }
-    internal EngineConfiguration Configuration => _configuration;
     internal ILogger Logger { get; }
     internal RoomArbiter Arbiter { get; } = new();
     internal bool IsDraining => _draining;
@@ -76,6 +69,8 @@ public sealed class CmiEngine : IAsyncDisposable
         OwnReplies = _loops.Sum(loop => Volatile.Read(ref loop.Counters.OwnReplies)),
         RepliesCut = _loops.Sum(loop => Volatile.Read(ref loop.Counters.RepliesCut)),
         Retries = _loops.Sum(loop => Volatile.Read(ref loop.Counters.Retries)),
+        Changes = Volatile.Read(ref _changes),
+        RefusedChanges = Volatile.Read(ref _refusedChanges),
     };
 
     /// <summary>Begins to listen. If one endpoint cannot be had, none is kept.</summary>
@@ -121,7 +116,7 @@ public sealed class CmiEngine : IAsyncDisposable
     internal void ClientCameOrLeft(int change)
     {
         var clients = Interlocked.Add(ref _clients, change);
-        if (_configuration.Settings.MaxConnections > 0 && clients >= _configuration.Settings.MaxConnections - 1) PauseOrResume();
+        if (_configuration.Settings.MaxConnections is var most and > 0 && clients >= most - 1) PauseOrResume();
         if (clients == 0 && _draining) _drained.TrySetResult();
     }
 
@@ -129,7 +124,7 @@ public sealed class CmiEngine : IAsyncDisposable
     {
         lock (_gate)
         {
-            var full = Volatile.Read(ref _clients) >= _configuration.Settings.MaxConnections;
+            var full = _configuration.Settings.MaxConnections is var most and > 0 && Volatile.Read(ref _clients) >= most;
             if (full == _paused) return;
             _paused = full;
             foreach (var listener in _listeners)
@@ -150,9 +145,6 @@ public sealed class CmiEngine : IAsyncDisposable
         }
         throw new InvalidOperationException("The connection belongs to a loop that its connection manager does not name.");
     }
-
-    private ConnectionSlots SlotsOf(ServerAddress server) =>
-        _slots.TryGetValue(server, out var slots) ? slots : throw new IOException($"The job queue granted {server}, which is not a server of the group.");
 
     private void Reclaim(ServerAddress server)
     {
@@ -179,7 +171,7 @@ public sealed class CmiEngine : IAsyncDisposable
         var cut = 0;
         foreach (var state in _loops) await OnLoop(state, state => cut += state.Cut());
         if (cut > 0) Logger.DrainCut(cut);
-        foreach (var group in _configuration.Groups) await group.Queue.DisposeAsync();
+        foreach (var queue in EndChanges()) await queue.DisposeAsync();
         if (ran) Logger.Stopped();
     }
 

@@ -32,7 +32,9 @@ internal sealed class EngineSettings(CmiOptions options)
     public readonly int MaxPipelinedRequests = options.Limits.MaxPipelinedRequests;
     public readonly long MaxPipelinedBytes = options.Limits.MaxPipelinedBytes;
     public readonly int MaxConnections = options.Limits.MaxConnections;
-    public readonly int MaxIdleServerConnections = options.Servers.MaxIdleConnections;
+
+    /// <summary>The largest head of either side.</summary>
+    public int MaxHeadBytes => Math.Max(RequestHead.MaxBytes, ReplyHead.MaxBytes);
 
     public readonly PeerRule Peers = new(options.Forwarded);
 

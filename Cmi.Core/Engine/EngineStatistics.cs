@@ -23,4 +23,10 @@ public sealed record EngineStatistics
 
     /// <summary>Attempts that followed a failed one.</summary>
     public long Retries { get; init; }
+
+    /// <summary>Changes of the settings while it ran.</summary>
+    public long Changes { get; init; }
+
+    /// <summary>Settings that were offered while it ran, and refused since they have faults.</summary>
+    public long RefusedChanges { get; init; }
 }

@@ -39,11 +39,16 @@ internal sealed partial class Exchange
     /// <summary>Step 5: the ticket asks the queue; a grant names the server.</summary>
     private void Acquire()
     {
+        if (Route.Group is not { } group)
+        {
+            DecideUnrouted();
+            return;
+        }
         var now = _state.Loop.Now;
         if (_enqueuedAt < 0) (_enqueuedAt, _queueDeadline, _deadline) = (now, now + Settings.Queue, now + Settings.Exchange);
         _phase = Phase.Queued;
-        var (group, queue) = (Route.Group!.Name, Route.Group.Queue);
-        var ticket = new JobTicket(Id, group, _session.FairKey, AffinityKey: 0, Priority: 0, _enqueuedAt, _queueDeadline, Request.Length, _attempt, _avoid);
+        var queue = group.Queue;
+        var ticket = new JobTicket(Id, group.Name, _session.FairKey, AffinityKey: 0, Priority: 0, _enqueuedAt, _queueDeadline, Request.Length, _attempt, _avoid);
         try
         {
             if (queue.TryAcquire(ticket, out _grant))
@@ -170,6 +175,17 @@ internal sealed partial class Exchange
         _phase = Phase.Waiting;
         Wake();
     }
+
+    /// <summary>Answers in the server's place, after which the connection closes: the request cannot be read to its end.</summary>
+    public void Refuse(int status, string text)
+    {
+        _wantsPersistence = false;
+        Decide(status, text);
+    }
+
+    // RFC 9110 §15.5.20: nothing here speaks for such a host. The content was taken in before, so the connection lives on.
+    private void DecideUnrouted() =>
+        Decide(Route.Refusal, Route.Refusal == 421 ? "Requests for this host are not served here." : "No server is there for this path.");
 
     /// <summary>A reply of our own.</summary>
     private void Decide(int status, string text)

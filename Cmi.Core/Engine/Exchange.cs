@@ -142,8 +142,9 @@ internal sealed partial class Exchange : IConnectionOwner
             _phase = Phase.Waiting;
         }
         _state.Counters.Requests++;
+        if (AwaitsContinue && route.Group is null) DecideUnrouted();            // RFC 9110 §10.1.1: the content is not asked for
         // RFC 9110 §7.6.2: it goes no further; we answer as its recipient would. A TRACE would reflect fields that are not for every eye.
-        if (!MaxForwardsField.IsSpent(head)) return;
+        if (_phase == Phase.Done || !MaxForwardsField.IsSpent(head)) return;
         if (Method == Method.Options) Decide(200, "");
         else Decide(501, "TRACE ends here.");
     }
@@ -277,13 +278,6 @@ internal sealed partial class Exchange : IConnectionOwner
         if (_contentKept) Wake();                                   // once: the session asks again and again, and would never come to rest
         _contentKept = false;
         return true;
-    }
-
-    /// <summary>Answers in the server's place, after which the connection closes: the request cannot be read to its end.</summary>
-    public void Refuse(int status, string text)
-    {
-        _wantsPersistence = false;
-        Decide(status, text);
     }
 
     private void Adopt(ClientSession session, Route route)

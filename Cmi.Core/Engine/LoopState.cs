@@ -29,18 +29,16 @@ internal sealed class LoopState
     public LoopState(CmiEngine engine, ILoop loop, EngineConfiguration configuration, Func<ServerAddress, ConnectionSlots> slots, Action<ServerAddress> reclaim)
     {
         (Engine, Loop, Configuration) = (engine, loop, configuration);
-        var settings = configuration.Settings;
-        var heads = Math.Max(settings.RequestHead.MaxBytes, settings.ReplyHead.MaxBytes);
-        Memory = new(heads + LoopMemory.MaxReceiveBytes + Gather.Capacity);
-        Pool = new(loop, engine.Connections, slots, reclaim, settings.MaxIdleServerConnections, settings.ServerIdle);
+        Memory = new(ScratchBytes);
+        Pool = new(loop, engine.Connections, slots, reclaim, Settings.ServerIdle);
         _starvedPoll = new(static state => ((LoopState)state!).WakeStarved(), this);
     }
 
     public CmiEngine Engine { get; }
     public ILoop Loop { get; }
 
-    /// <summary>What requests that begin now are treated by.</summary>
-    public EngineConfiguration Configuration { get; }
+    /// <summary>What requests that begin now are treated by; the same for a whole turn.</summary>
+    public EngineConfiguration Configuration { get; private set; }
 
     public EngineSettings Settings => Configuration.Settings;
     public ServerPool Pool { get; }
@@ -67,6 +65,27 @@ internal sealed class LoopState
             }
             return _date;
         }
+    }
+
+    private int ScratchBytes => Settings.MaxHeadBytes + LoopMemory.MaxReceiveBytes + Gather.Capacity;
+
+    /// <summary>Takes over another configuration: for requests and waits that begin from now on, and for what is idle.</summary>
+    public void Change(EngineConfiguration configuration)
+    {
+        Debug.Assert(Loop.IsCurrent);
+        Configuration = configuration;
+        Memory.Reserve(ScratchBytes);
+        Pool.Change(Settings.ServerIdle);
+    }
+
+    /// <summary>Whether an exchange of this loop may still have to do with a queue.</summary>
+    public bool Uses(IJobQueue queue)
+    {
+        foreach (var session in _sessions)
+        {
+            if (session.Uses(queue)) return true;
+        }
+        return false;
     }
 
     /// <summary>Takes over a client that was accepted.</summary>

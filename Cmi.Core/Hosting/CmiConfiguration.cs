@@ -9,15 +9,6 @@ namespace Cmi.Hosting;
 /// </summary>
 internal sealed class CmiConfiguration(IConfiguration section) : IConfigureOptions<CmiOptions>
 {
-    private static readonly Dictionary<string, Setting> Settings = CmiSettings.All.ToDictionary(s => s.Key, StringComparer.OrdinalIgnoreCase);
-
-    private static readonly ILookup<string, string> NamesByGroup = CmiSettings.All
-        .SelectMany(s => s.Key.IndexOf(':', StringComparison.Ordinal) is var colon and >= 0
-            ? new[] { (Group: s.Key[..colon], Name: s.Key[(colon + 1)..]), (Group: "", Name: s.Key[..colon]) }
-            : [(Group: "", Name: s.Key)])
-        .Distinct()
-        .ToLookup(e => e.Group, e => e.Name, StringComparer.OrdinalIgnoreCase);
-
     private readonly IConfiguration _section = section is IConfigurationRoot root ? root.GetSection(Setting.Root) : section;
 
     public void Configure(CmiOptions options) => Bind(options, []);
@@ -30,17 +21,8 @@ internal sealed class CmiConfiguration(IConfiguration section) : IConfigureOptio
         return faults;
     }
 
-    private void Bind(CmiOptions options, List<string> faults) => BindGroup(options, _section, "", faults);
+    /// <summary>The section changed since the token was asked for.</summary>
+    internal Microsoft.Extensions.Primitives.IChangeToken GetReloadToken() => _section.GetReloadToken();
 
-    private static void BindGroup(CmiOptions options, IConfiguration group, string groupKey, List<string> faults)
-    {
-        if (group is IConfigurationSection { Value.Length: > 0 } value) faults.Add($"{value.Path} is '{value.Value}'; it must be a section.");
-        foreach (var child in group.GetChildren())
-        {
-            var key = groupKey.Length == 0 ? child.Key : $"{groupKey}:{child.Key}";
-            if (Settings.TryGetValue(key, out var setting)) setting.Bind(options, child, faults);
-            else if (NamesByGroup.Contains(key)) BindGroup(options, child, key, faults);
-            else faults.Add($"{child.Path} is not a setting; it must be one of {string.Join(", ", NamesByGroup[groupKey])}.");
-        }
-    }
+    private void Bind(CmiOptions options, List<string> faults) => CmiSettings.OfEngine.Bind(options, _section, faults);
 }

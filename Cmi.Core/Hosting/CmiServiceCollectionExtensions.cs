@@ -26,7 +26,7 @@ public static class CmiServiceCollectionExtensions
     /// longer.
     /// </remarks>
     /// <param name="services">The host's services.</param>
-    /// <param name="configure">Changes the settings; called once, at the start, after those of earlier calls.</param>
+    /// <param name="configure">Changes the settings; called at the start, and again when a configuration has changed, after those of earlier calls.</param>
     /// <returns>Where the transport, the store and other parts are chosen.</returns>
     public static ICmiBuilder AddCmi(this IServiceCollection services, Action<CmiOptions>? configure = null)
     {
@@ -42,7 +42,8 @@ public static class CmiServiceCollectionExtensions
     /// <summary>As <see cref="AddCmi(IServiceCollection, Action{CmiOptions}?)"/>, with settings from the configuration.</summary>
     /// <remarks>
     /// The names are those of <see cref="CmiOptions"/>, times are <c>hh:mm:ss.fff</c>, sizes bytes. A name that is no setting is a fault like a bad
-    /// value: a typing error must not become a default in silence. Read once, at the start.
+    /// value: a typing error must not become a default in silence. When the configuration changes while the engine runs, the settings are made anew and
+    /// applied (<see cref="CmiEngine.Apply"/>) if they have no faults; else the log says what is wrong, and those of before stay in force.
     /// </remarks>
     /// <param name="services">The host's services.</param>
     /// <param name="section">The section, usually <c>Cmi</c>; of a whole configuration, its section <c>Cmi</c> is taken.</param>

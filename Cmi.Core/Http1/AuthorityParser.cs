@@ -27,6 +27,15 @@ internal static class AuthorityParser
         return (authority[0] == '[' ? IsAddressLiteral(host) : IsRegisteredName(host)) && (port.Length == 0 || IsPort(port));
     }
 
+    /// <summary>Takes a valid authority apart; the port is empty if it has none, and both are of an empty authority.</summary>
+    public static void Split(ReadOnlySpan<byte> authority, out ReadOnlySpan<byte> host, out ReadOnlySpan<byte> port)
+    {
+        var hostLength = authority is [(byte)'[', ..] ? authority.IndexOf((byte)']') + 1 : authority.IndexOf((byte)':');
+        if (hostLength < 0) hostLength = authority.Length;
+        host = authority[..hostLength];
+        port = hostLength < authority.Length ? authority[(hostLength + 1)..] : default;
+    }
+
     private static bool IsRegisteredName(ReadOnlySpan<byte> name)
     {
         if (name.Length == 0 || name.ContainsAnyExcept(RegisteredName)) return false;

@@ -17,7 +17,14 @@ internal sealed class LoopMemory(int scratchBytes)
     private readonly Stack<byte[]>[] _free = [new(), new(), new(), new(), new()];
 
     /// <summary>Where bytes are received and decoded. Whoever returns to the loop leaves nothing in it.</summary>
-    public byte[] Scratch { get; } = new byte[scratchBytes];
+    public byte[] Scratch { get; private set; } = new byte[scratchBytes];
+
+    /// <summary>Makes the scratch larger, between two uses of it.</summary>
+    /// <param name="bytes">The least size.</param>
+    public void Reserve(int bytes)
+    {
+        if (Scratch.Length < bytes) Scratch = new byte[bytes];
+    }
 
     /// <summary>Blocks that are out; for leak checks.</summary>
     public int BlocksOut { get; private set; }

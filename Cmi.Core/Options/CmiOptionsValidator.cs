@@ -16,7 +16,7 @@ internal sealed class CmiOptionsValidator(IEnumerable<CmiConfiguration> configur
     public ValidateOptionsResult Validate(string? name, CmiOptions options)
     {
         var faults = configurations.SelectMany(c => c.Faults()).ToList();
-        foreach (var setting in CmiSettings.All) setting.Check(options, faults);
+        faults.AddRange(CmiSettings.Faults(options));
         if (Lacks(typeof(IConnectionManager))) faults.Add("No transport. Call UseSockets() or UseConnectionManager() after AddCmi().");
         if (Lacks(typeof(IBufferStore))) faults.Add("No buffer store. Call UseRamBuffers(), UseFlashBuffers() or UseDiskBuffers() after AddCmi().");
         return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);

@@ -10,12 +10,20 @@ namespace Cmi;
 internal static class CmiSettings
 {
     private const int MiB = 1024 * 1024;
+    private const string Servers = "Servers:";
+
+    private static readonly HashSet<string> MayDiffer =
+    [
+        "Timeouts:ClientContent", "Timeouts:ServerConnect", "Timeouts:ServerHead", "Timeouts:ServerContent", "Timeouts:Queue", "Timeouts:Exchange",
+        "Timeouts:Tunnel", "Limits:MaxRequestContentBytes", "Limits:MaxInterimResponses", "Retry:Attempts", "Reply:Commit", "Reply:HoldBytes",
+        "Reply:HoldTime", "Reply:TrustClose", "Request:Commit", "Request:HoldBytes", "Request:HoldTime", "Pipelining:Distribute", "Buffers:Always",
+    ];
 
     internal static IReadOnlyList<Setting> All { get; } =
     [
         new AddressesSetting("Endpoints", o => o.Endpoints, ReadEndpoint),
 
-        new AddressesSetting("Servers:Addresses", o => o.Servers.Addresses, ReadServer),
+        new AddressesSetting("Servers:Addresses", o => o.Servers.Addresses, ReadServer, NeedsNoDefaultGroup),
         new NumberSetting("Servers:MaxRequests", 0, 1_000_000,
             o => o.Servers.MaxRequests, (o, value) => o.Servers.MaxRequests = value),
         new NumberSetting("Servers:MaxConnections", 0, 1_000_000,
@@ -24,6 +32,8 @@ internal static class CmiSettings
             o => o.Servers.MaxIdleConnections, (o, value) => o.Servers.MaxIdleConnections = value),
         new ChoiceSetting<ServerSelection>("Servers:Selection",
             o => o.Servers.Selection, (o, value) => o.Servers.Selection = value),
+        new GroupsSetting(),
+        new RoutesSetting(),
 
         new TimeSetting("Timeouts:ClientHead", o => o.Timeouts.ClientHead, (o, value) => o.Timeouts.ClientHead = value),
         new TimeSetting("Timeouts:ClientContent", o => o.Timeouts.ClientContent, (o, value) => o.Timeouts.ClientContent = value),
@@ -73,10 +83,31 @@ internal static class CmiSettings
             o => o.Pipelining.Distribute, (o, value) => o.Pipelining.Distribute = value),
         new ChoiceSetting<ForwardedFields>("Forwarded:Fields", o => o.Forwarded.Fields, (o, value) => o.Forwarded.Fields = value),
         new ChoiceSetting<ReceivedForwarded>("Forwarded:Received", o => o.Forwarded.Received, (o, value) => o.Forwarded.Received = value),
-        new AddressesSetting("Forwarded:TrustedNetworks", o => o.Forwarded.TrustedNetworks, ReadNetwork, emptyAllowed: true),
+        new AddressesSetting("Forwarded:TrustedNetworks", o => o.Forwarded.TrustedNetworks, ReadNetwork, mayBeEmpty: _ => true),
 
         new FlagSetting("Buffers:Always", (o, value) => o.Buffers.Always = value),
     ];
+
+    /// <summary>The settings of a server group, by their names in it.</summary>
+    internal static SettingTable OfGroups { get; } = new(All.Where(s => s.Key.StartsWith(Servers, StringComparison.Ordinal)).Select(s => (s.Key[Servers.Length..], s)));
+
+    /// <summary>The settings that a route may have of its own: those that are looked at when its exchanges run.</summary>
+    internal static SettingTable OfRoutes { get; } = new(All.Where(s => MayDiffer.Contains(s.Key)).Select(s => (s.Key, s)));
+
+    /// <summary>All settings, by their names.</summary>
+    internal static SettingTable OfEngine { get; } = new(All.Select(s => (s.Key, s)));
+
+    /// <summary>Everything that is wrong with options, whoever has set them.</summary>
+    internal static List<string> Faults(CmiOptions options)
+    {
+        var faults = new List<string>();
+        foreach (var setting in All) setting.Check(options, faults);
+        return faults;
+    }
+
+    // With routes, the group may be without servers if none of them leads there.
+    private static bool NeedsNoDefaultGroup(CmiOptions o) =>
+        o.Routes.Count > 0 && !o.Routes.Any(r => r.Group.Equals(CmiOptions.DefaultName, StringComparison.OrdinalIgnoreCase));
 
     // Of a head limit that is a fault itself nothing follows for the line.
     private static int HighestRequestLine(CmiOptions o) => o.Limits.MaxRequestHeadBytes is var head and >= 1024 and <= MiB ? head : MiB;

@@ -14,11 +14,14 @@ internal abstract class Setting(string key)
 
     private protected string Name => $"{Root}:{key}";
 
-    /// <summary>Takes the value over, or says why it is none. Ranges are <see cref="Check"/>'s business: code may still change the value.</summary>
+    /// <summary>Takes the value over, or says why it is none. Ranges are <see cref="Check(CmiOptions, List{string})"/>'s business: code may still change the value.</summary>
     internal abstract void Bind(CmiOptions options, IConfigurationSection value, List<string> faults);
 
     /// <summary>Holds the value that is in force against its rule.</summary>
-    internal abstract void Check(CmiOptions options, List<string> faults);
+    internal void Check(CmiOptions options, List<string> faults) => Check(options, faults, Name);
+
+    /// <summary>Holds the value that is in force against its rule, and calls it by another name: that of a group or route.</summary>
+    internal abstract void Check(CmiOptions options, List<string> faults, string name);
 }
 
 /// <summary>A setting that is one value.</summary>
@@ -30,9 +33,9 @@ internal abstract class ValueSetting(string key) : Setting(key)
         else if (value.Value is { } text && !TrySet(options, text)) faults.Add($"{value.Path} is '{text}'; it must be {Rule(options)}.");
     }
 
-    internal sealed override void Check(CmiOptions options, List<string> faults)
+    internal sealed override void Check(CmiOptions options, List<string> faults, string name)
     {
-        if (Offence(options) is { } value) faults.Add($"{Name} is {value}; it must be {Rule(options)}.");
+        if (Offence(options) is { } value) faults.Add($"{name} is {value}; it must be {Rule(options)}.");
     }
 
     private protected abstract bool TrySet(CmiOptions options, string text);
@@ -140,38 +143,4 @@ internal sealed class FlagSetting(string key, Action<CmiOptions, bool> set) : Va
     private protected override string? Offence(CmiOptions options) => null;
 
     private protected override string Rule(CmiOptions options) => "true or false";
-}
-
-/// <summary>Addresses; at least one, unless there may be none.</summary>
-/// <param name="key">Its name below <c>Cmi:</c>.</param>
-/// <param name="get">The list.</param>
-/// <param name="read">What is wrong with an address, or what tells whether it is there twice (<see langword="null"/>: it may be).</param>
-/// <param name="emptyAllowed">Whether there may be none.</param>
-internal sealed class AddressesSetting(
-    string key, Func<CmiOptions, IList<string>> get, Func<string?, (string? Fault, object? Identity)> read, bool emptyAllowed = false)
-    : Setting(key)
-{
-    internal override void Bind(CmiOptions options, IConfigurationSection value, List<string> faults)
-    {
-        if (value.Value is { Length: > 0 } text) faults.Add($"{value.Path} is '{text}'; it must be a list, such as {value.Path}:0.");
-        foreach (var item in value.GetChildren())
-        {
-            if (item.GetChildren().Any()) faults.Add($"{item.Path} is a section; it must be an address.");
-            else get(options).Add(item.Value ?? "");
-        }
-    }
-
-    internal override void Check(CmiOptions options, List<string> faults)
-    {
-        var addresses = get(options);
-        if (addresses.Count == 0 && !emptyAllowed) faults.Add($"{Name} is empty; it must have at least one address.");
-        var seen = new Dictionary<object, int>();
-        for (var i = 0; i < addresses.Count; i++)
-        {
-            var (fault, identity) = read(addresses[i]);
-            if (fault is not null) faults.Add($"{Name}:{i} is '{addresses[i]}'; it {fault}.");
-            else if (identity is not null && !seen.TryAdd(identity, i))
-                faults.Add($"{Name}:{i} is '{addresses[i]}'; it must not be the same as {Name}:{seen[identity]}.");
-        }
-    }
 }

@@ -9,12 +9,13 @@ public sealed partial class JobQueue
 
     private bool TryTake(in JobTicket ticket, out JobGrant grant)
     {
-        if (ticket.Avoid.Count == 0) return TryTake(ticket, _unchoosy.Servers, out grant);
-        var rented = _servers.Length > MaxOnStack ? ArrayPool<int>.Shared.Rent(_servers.Length) : null;
-        var usable = rented ?? stackalloc int[_servers.Length];
+        var group = _group;
+        if (ticket.Avoid.Count == 0) return TryTake(ticket, group, group.All, out grant);
+        var rented = group.All.Length > MaxOnStack ? ArrayPool<int>.Shared.Rent(group.All.Length) : null;
+        var usable = rented ?? stackalloc int[group.All.Length];
         try
         {
-            return TryTake(ticket, usable[..Usable(ticket.Avoid, usable)], out grant);
+            return TryTake(ticket, group, usable[..group.Usable(ticket.Avoid, usable)], out grant);
         }
         finally
         {
@@ -22,7 +23,7 @@ public sealed partial class JobQueue
         }
     }
 
-    private bool TryTake(in JobTicket ticket, ReadOnlySpan<int> usable, out JobGrant grant)
+    private bool TryTake(in JobTicket ticket, QueuedServers group, ReadOnlySpan<int> usable, out JobGrant grant)
     {
         var rented = usable.Length > MaxOnStack ? ArrayPool<ServerLoad>.Shared.Rent(usable.Length) : null;
         var candidates = rented ?? stackalloc ServerLoad[usable.Length];
@@ -33,16 +34,15 @@ public sealed partial class JobQueue
                 var count = 0;
                 foreach (var server in usable)
                 {
-                    var inFlight = _inFlight[server].Count;
-                    if (_limit == 0 || inFlight < _limit) candidates[count++] = new(server, inFlight, _limit);
+                    if (group.Servers[server].InFlight.HasSlot(out var inFlight, out var limit)) candidates[count++] = new(server, inFlight, limit);
                 }
                 if (count == 0) break;
-                var choice = _selector.Select(candidates[..count], ticket);
+                var choice = group.Selector.Select(candidates[..count], ticket);
                 if ((uint)choice >= (uint)count)
-                    throw new InvalidOperationException($"The server selector {_selector.GetType()} chose {choice} of {count} candidates.");
-                var chosen = candidates[choice].Index;
-                if (!_inFlight[chosen].TryTake(_limit)) continue;
-                grant = new(_servers[chosen], _leases.Rent(chosen), long.MaxValue);
+                    throw new InvalidOperationException($"The server selector {group.Selector.GetType()} chose {choice} of {count} candidates.");
+                var chosen = group.Servers[candidates[choice].Index];
+                if (!chosen.InFlight.TryTake()) continue;
+                grant = new(chosen.Address, _leases.Rent(chosen), long.MaxValue);
                 return true;
             }
         }
@@ -52,18 +52,5 @@ public sealed partial class JobQueue
         }
         grant = default;
         return false;
-    }
-
-    /// <summary>Lists the servers that are not to be avoided, or all of them if none would be left.</summary>
-    private int Usable(ServerSet avoid, Span<int> into)
-    {
-        var count = 0;
-        for (var i = 0; i < _servers.Length; i++)
-        {
-            if (!avoid.Contains(_servers[i])) into[count++] = i;
-        }
-        if (count > 0) return count;
-        _unchoosy.Servers.CopyTo(into);
-        return _servers.Length;
     }
 }

@@ -13,7 +13,7 @@ public sealed partial class JobQueue
             try
             {
                 // A slot that was free a moment ago may be gone, to a TryAcquire that began before anyone waited: then look again.
-                if (!TryTake(waiter.Ticket, waiter.Lane.Servers, out var grant)) continue;
+                if (!TryTake(waiter.Ticket, _group, waiter.Lane.Servers, out var grant)) continue;
                 waiter.Grant = grant;
             }
             catch (Exception fault)
@@ -41,10 +41,9 @@ public sealed partial class JobQueue
 
     private bool HasSlot(Lane lane)
     {
-        if (_limit == 0) return true;
         foreach (var server in lane.Servers)
         {
-            if (_inFlight[server].Count < _limit) return true;
+            if (_group.Servers[server].InFlight.HasSlot(out _, out _)) return true;
         }
         return false;
     }
@@ -55,10 +54,15 @@ public sealed partial class JobQueue
         {
             if (lane.Avoid == avoid) return lane;
         }
-        var usable = new int[_servers.Length];
-        var made = new Lane(avoid, usable[..Usable(avoid, usable)]);
+        var made = new Lane(avoid, UsableWithout(avoid));
         _lanes.Add(made);
         return made;
+    }
+
+    private int[] UsableWithout(ServerSet avoid)
+    {
+        var usable = new int[_group.All.Length];
+        return usable[.._group.Usable(avoid, usable)];
     }
 
     /// <summary>Takes a ticket out of the line for good. Its outcome is set before, and told after the lock was left.</summary>

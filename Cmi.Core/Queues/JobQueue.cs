@@ -14,16 +14,14 @@ namespace Cmi.Queues;
 /// </para>
 /// <para>Threading: any thread.</para>
 /// </summary>
-public sealed partial class JobQueue : IJobQueue
+public sealed partial class JobQueue : IAdjustableJobQueue
 {
     /// <summary>The default of the most tickets that wait.</summary>
     public const int DefaultCapacity = 10_000;
 
-    private readonly ServerAddress[] _servers;
-    private readonly IServerSelector _selector;
-    private readonly int _limit;
-    private readonly int _capacity;
-    private readonly InFlightCounter[] _inFlight;
+    private volatile QueuedServers _group;
+    private volatile QueuedServer[] _known;                        // those of the group, and those that have left it with requests in flight
+    private volatile int _capacity;
     private readonly LeaseTable _leases = new();
     private readonly Lane _unchoosy;
     private readonly List<Lane> _lanes;
@@ -40,10 +38,18 @@ public sealed partial class JobQueue : IJobQueue
     {
         ArgumentNullException.ThrowIfNull(group);
         ArgumentOutOfRangeException.ThrowIfNegative(capacity);
-        (_servers, _selector, _limit, _capacity) = ([.. group.Servers], group.Selector, group.MaxRequestsPerServer, capacity);
-        _inFlight = new InFlightCounter[_servers.Length];
-        _unchoosy = new(default, [.. Enumerable.Range(0, _servers.Length)]);
+        (_known, _capacity) = ([], capacity);
+        _group = Take(group);
+        _unchoosy = new(default, _group.All);
         _lanes = [_unchoosy];
+    }
+
+    /// <summary>The most tickets that wait.</summary>
+    /// <value>0: none ever waits. When it is lowered, those that wait already stay.</value>
+    public int Capacity
+    {
+        get => _capacity;
+        internal set => _capacity = value;
     }
 
     /// <inheritdoc/>
@@ -55,19 +61,19 @@ public sealed partial class JobQueue : IJobQueue
         get
         {
             var total = 0;
-            for (var i = 0; i < _inFlight.Length; i++) total += _inFlight[i].Count;
+            foreach (var server in _known) total += server.InFlight.Count;
             return total;
         }
     }
 
     /// <summary>The grants that are out for one server.</summary>
     /// <param name="server">A server of the group.</param>
-    /// <returns>How many; never above the group's limit.</returns>
+    /// <returns>How many; above the group's limit only while it was lowered below what was out.</returns>
     /// <exception cref="ArgumentException">The group has no such server.</exception>
     public int InFlight(ServerAddress server)
     {
-        var index = Array.IndexOf(_servers, server);
-        return index >= 0 ? _inFlight[index].Count : throw new ArgumentException($"The group has no server {server}.", nameof(server));
+        var known = Array.Find(_group.Servers, one => one.Address == server) ?? throw new ArgumentException($"The group has no server {server}.", nameof(server));
+        return known.InFlight.Count;
     }
 
     /// <inheritdoc/>
@@ -117,11 +123,36 @@ public sealed partial class JobQueue : IJobQueue
     {
         if (!_leases.TryReturn(grant.Lease, out var server))
             throw new InvalidOperationException($"The grant {grant.Lease} for {grant.Server} was completed before, or is not of this queue.");
-        _inFlight[server].Release();                               // a full fence; only then is _waiting read: see AcquireAsync
+        server.InFlight.Release();                                 // a full fence; only then is _waiting read: see AcquireAsync
         if (Volatile.Read(ref _waiting) == 0) return;
         WaitingTicket? decided;
         lock (_gate) decided = Serve();
         Tell(decided);
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>Counts of servers that stay, or come back while they have requests in flight, go on; from the return on no grant exceeds the new limit.</remarks>
+    public void Adjust(ServerGroup group)
+    {
+        ArgumentNullException.ThrowIfNull(group);
+        WaitingTicket? decided;
+        lock (_gate)
+        {
+            _group = Take(group);
+            foreach (var lane in _lanes) lane.Servers = UsableWithout(lane.Avoid);
+            decided = Serve();
+        }
+        Tell(decided);
+    }
+
+    private QueuedServers Take(ServerGroup group)
+    {
+        var servers = group.Servers.Select(address => Array.Find(_known, known => known.Address == address) ?? new(address)).ToArray();
+        foreach (var server in servers) server.InFlight.SetLimit(group.MaxRequestsPerServer);
+        var left = _known.Except(servers).ToArray();
+        foreach (var server in left) server.InFlight.Close();
+        _known = [.. servers, .. left.Where(server => server.InFlight.Count > 0)];
+        return new(servers, group.Selector);
     }
 
     /// <summary>Refuses all that wait and all that will ask. Grants that are out are still to be completed.</summary>

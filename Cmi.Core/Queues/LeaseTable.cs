@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 
 namespace Cmi.Queues;
@@ -8,7 +9,7 @@ namespace Cmi.Queues;
 /// <para>
 /// Free slots are linked into one stack per stripe, whose head carries a tag that every change raises, so that a head which was taken and put back is
 /// not mistaken for an unchanged one. A thread takes from its own stripe: loops do not meet here. It allocates only while more grants are out than
-/// ever before, 12 bytes for each.
+/// ever before, 16 bytes for each.
 /// </para>
 /// <para>Threading: any thread.</para>
 /// </summary>
@@ -29,7 +30,7 @@ internal sealed class LeaseTable
     /// <summary>Takes a number.</summary>
     /// <param name="server">What to remember with it.</param>
     /// <returns>The number; never 0.</returns>
-    public long Rent(int server)
+    public long Rent(QueuedServer server)
     {
         var stripe = Environment.CurrentManagedThreadId & (Stripes - 1);
         ref var head = ref _heads[stripe].Value;
@@ -55,15 +56,15 @@ internal sealed class LeaseTable
     /// <param name="lease">The number.</param>
     /// <param name="server">What was remembered with it.</param>
     /// <returns>Whether the number was out.</returns>
-    public bool TryReturn(long lease, out int server)
+    public bool TryReturn(long lease, [NotNullWhen(true)] out QueuedServer? server)
     {
-        server = -1;
+        server = null;
         var (generation, stripe, place) = ((uint)(lease >> 32), (int)lease & (Stripes - 1), (int)((uint)lease >> StripeBits));
         var chunks = Volatile.Read(ref _chunks[stripe]);
         if ((generation & 1) == 0 || place >> ChunkBits >= chunks.Length) return false;
         ref var slot = ref chunks[place >> ChunkBits][place & (ChunkSlots - 1)];
         if (Interlocked.CompareExchange(ref slot.Generation, generation + 1, generation) != generation) return false;
-        server = slot.Server;                                      // the slot is this caller's until it is pushed
+        server = slot.Server!;                                     // the slot is this caller's until it is pushed
         Push(ref _heads[stripe].Value, first: place, last: ref slot);
         return true;
     }
@@ -100,7 +101,7 @@ internal sealed class LeaseTable
     {
         public uint Generation;                                    // odd: out
         public int Next;                                           // the place of the next free slot, plus 1; 0: none
-        public int Server;
+        public QueuedServer? Server;
     }
 
     [StructLayout(LayoutKind.Explicit, Size = 128)]

@@ -41,7 +41,7 @@ internal sealed class WaitingTicket(JobQueue queue, JobTicket ticket, Lane lane,
 internal sealed class Lane(ServerSet avoid, int[] servers)
 {
     public readonly ServerSet Avoid = avoid;
-    public readonly int[] Servers = servers;
+    public int[] Servers = servers;                                 // replaced when the group changes
 
     public WaitingTicket? First;
     private WaitingTicket? _last;

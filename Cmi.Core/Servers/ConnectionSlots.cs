@@ -6,15 +6,22 @@ namespace Cmi.Servers;
 /// <para>Threading: any thread.</para>
 /// </summary>
 /// <param name="limit">Open connections; 0: no limit.</param>
-internal sealed class ConnectionSlots(int limit)
+/// <param name="maxIdle">Idle connections that one loop keeps; 0: none.</param>
+internal sealed class ConnectionSlots(int limit, int maxIdle)
 {
     private readonly Lock _gate = new();
     private readonly LinkedList<TaskCompletionSource> _waiting = [];
     private volatile int _waitingCount;
+    private volatile int _limit = limit, _maxIdle = maxIdle;
     private int _open;
+    private bool _ended;
 
-    /// <summary>Whether a connection that falls idle should be closed for someone who waits.</summary>
-    public bool IsWanted => _waitingCount > 0;
+    /// <summary>Whether a connection that falls idle should be closed: for someone who waits, or since there are more than there may be by now.</summary>
+    public bool IsWanted => _waitingCount > 0 || (_limit is var limit and > 0 && Open > limit);
+
+    /// <summary>Idle connections that one loop keeps.</summary>
+    /// <value>0: none; so it is too when the server is not one of any group any more.</value>
+    public int MaxIdle => _maxIdle;
 
     /// <summary>Connections that are open or being dialled.</summary>
     public int Open => Volatile.Read(ref _open);
@@ -22,12 +29,14 @@ internal sealed class ConnectionSlots(int limit)
     /// <summary>Takes a slot, or waits for one; the bound on waiting is the caller's timeout.</summary>
     /// <param name="reclaim">Called when none is free: closes idle connections of this server elsewhere.</param>
     /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="IOException">The server left its groups, and nothing was open to it.</exception>
     public ValueTask AcquireAsync(Action reclaim, CancellationToken cancellationToken)
     {
         LinkedListNode<TaskCompletionSource> node;
         lock (_gate)
         {
-            if (limit == 0 || (_open < limit && _waiting.Count == 0))
+            if (_ended) throw new IOException("It is not a server of any group any more.");
+            if (_limit == 0 || (_open < _limit && _waiting.Count == 0))
             {
                 _open++;
                 return default;
@@ -57,13 +66,40 @@ internal sealed class ConnectionSlots(int limit)
         node.Value.SetCanceled(cancellationToken);
     }
 
+    /// <summary>Changes the bounds. Connections beyond them are closed when they fall idle; until then none is added.</summary>
+    public void Change(int newLimit, int newMaxIdle)
+    {
+        var served = new List<TaskCompletionSource>();
+        lock (_gate)
+        {
+            (_limit, _maxIdle) = (newLimit, newMaxIdle);
+            for (; _waiting.First is { } first && (newLimit == 0 || _open < newLimit); _open++)
+            {
+                served.Add(first.Value);
+                _waiting.RemoveFirst();
+            }
+            _waitingCount = _waiting.Count;
+        }
+        foreach (var next in served) next.SetResult();
+    }
+
+    /// <summary>The server is not one of any group any more: nothing of it stays idle.</summary>
+    public void KeepNoneIdle() => _maxIdle = 0;
+
+    /// <summary>Ends the count of a server that is not one of any group any more, if nothing is open to it.</summary>
+    /// <returns>Whether it has ended: should the server come back, its count begins anew.</returns>
+    public bool TryEnd()
+    {
+        lock (_gate) return _ended = _open == 0 && _waiting.Count == 0;
+    }
+
     /// <summary>Gives a slot back: its connection is closed, or was never made.</summary>
     public void Release()
     {
         TaskCompletionSource? next = null;
         lock (_gate)
         {
-            if (_waiting.First is { } first)
+            if (_waiting.First is { } first && (_limit == 0 || _open <= _limit))
             {
                 next = first.Value;                                 // handed over: the count of open ones stays
                 _waiting.RemoveFirst();

@@ -5,7 +5,7 @@ namespace Cmi.Servers;
 /// end or unasked bytes without probing.
 /// <para>Threading: the loop of the pool.</para>
 /// </summary>
-internal sealed class ServerConnection(ServerPool pool, ServerAddress server, IConnection connection) : IConnectionOwner
+internal sealed class ServerConnection(ServerPool pool, ServerAddress server, ConnectionSlots slots, IConnection connection) : IConnectionOwner
 {
     internal ServerConnection? Newer, Older;                        // neighbours among the idle ones of its server
     internal bool IsIdle;
@@ -13,7 +13,21 @@ internal sealed class ServerConnection(ServerPool pool, ServerAddress server, IC
     internal int Generation;
 
     public ServerAddress Server => server;
+
+    /// <summary>Where its slot goes back to.</summary>
+    public ConnectionSlots Slots => slots;
+
     public IConnection Connection => connection;
+
+    /// <summary>Closes it for good, and gives its slot back.</summary>
+    /// <param name="abort">Why it is reset; <see langword="null"/>: a clean close.</param>
+    public void Close(string? abort)
+    {
+        Generation++;
+        if (abort is null) connection.Close();
+        else connection.Abort(abort);
+        slots.Release();
+    }
 
     void IConnectionOwner.OnReady(IConnection ready)
     {
@@ -40,6 +54,6 @@ internal readonly struct ServerLease(ServerPool pool, ServerConnection connectio
     /// <param name="abort">Why it is reset; <see langword="null"/>: a clean close.</param>
     public void Close(string? abort = null)
     {
-        if (connection.Generation == _generation) pool.Close(connection, abort);
+        if (connection.Generation == _generation) connection.Close(abort);
     }
 }

@@ -9,12 +9,12 @@ namespace Cmi.Servers;
 /// </summary>
 /// <param name="loop">The loop.</param>
 /// <param name="connections">The transport.</param>
-/// <param name="slots">The bound of each server, shared by all loops.</param>
+/// <param name="slots">The bounds of each server, shared by all loops.</param>
 /// <param name="reclaim">Asks the pools of all loops to close an idle connection to a server.</param>
-/// <param name="maxIdle">Idle connections to one server; 0: none are kept.</param>
 /// <param name="idleMs">How long one stays idle.</param>
-internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Func<ServerAddress, ConnectionSlots> slots, Action<ServerAddress> reclaim, int maxIdle, long idleMs)
+internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Func<ServerAddress, ConnectionSlots> slots, Action<ServerAddress> reclaim, long idleMs)
 {
+    private long _idleMs = idleMs;
     private readonly Dictionary<ServerAddress, IdleList> _idle = [];
     private LoopTimer? _timer;
     private bool _closed;
@@ -55,13 +55,26 @@ internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Fun
             slot.Release();
             throw;
         }
-        return new(this, new ServerConnection(this, server, connection));
+        return new(this, new ServerConnection(this, server, slot, connection));
     }
 
     /// <summary>Closes the idle connection that is least likely to be used again, if someone waits for its slot.</summary>
     public void Reclaim(ServerAddress server)
     {
-        if (_idle.TryGetValue(server, out var list) && list.Oldest is { } oldest && slots(server).IsWanted) DropIdle(oldest);
+        if (_idle.TryGetValue(server, out var list) && list.Oldest is { } oldest && oldest.Slots.IsWanted) DropIdle(oldest);
+    }
+
+    /// <summary>Takes over new bounds: closes what is idle beyond them, and forgets servers to which nothing is kept.</summary>
+    public void Change(long newIdleMs)
+    {
+        Debug.Assert(loop.IsCurrent);
+        _idleMs = newIdleMs;
+        foreach (var (server, list) in _idle.ToArray())
+        {
+            while (list.Oldest is { } oldest && (list.Count > oldest.Slots.MaxIdle || oldest.Slots.IsWanted)) DropIdle(oldest);
+            if (list.Count == 0) _idle.Remove(server);
+        }
+        if (_timer is { IsSet: true }) Expire();
     }
 
     /// <summary>Closes all idle connections, and from now on every one that comes back.</summary>
@@ -78,13 +91,14 @@ internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Fun
     internal void Return(ServerConnection connection)
     {
         Debug.Assert(loop.IsCurrent);
-        if (!_idle.TryGetValue(connection.Server, out var list)) _idle.Add(connection.Server, list = new());
-        if (_closed || maxIdle == 0 || slots(connection.Server).IsWanted)
+        var bounds = connection.Slots;
+        if (_closed || bounds.MaxIdle == 0 || bounds.IsWanted)
         {
-            Close(connection, null);
+            connection.Close(null);
             return;
         }
-        if (list.Count == maxIdle) DropIdle(list.Oldest!);          // this one is the warmer
+        if (!_idle.TryGetValue(connection.Server, out var list)) _idle.Add(connection.Server, list = new());
+        if (list.Count >= bounds.MaxIdle) DropIdle(list.Oldest!);          // this one is the warmer
         connection.Generation++;
         connection.IsIdle = true;
         connection.IdleSince = loop.Now;
@@ -96,22 +110,14 @@ internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Fun
         IdleCount++;
         connection.Connection.SetOwner(connection);
         _timer ??= new(static pool => ((ServerPool)pool!).Expire(), this);
-        if (!_timer.IsSet) loop.SetTimer(_timer, loop.Now + idleMs);
+        if (!_timer.IsSet) loop.SetTimer(_timer, loop.Now + _idleMs);
     }
 
     internal void DropIdle(ServerConnection connection)
     {
         if (!connection.IsIdle) return;
         Unlink(_idle[connection.Server], connection);
-        Close(connection, null);
-    }
-
-    internal void Close(ServerConnection connection, string? abort)
-    {
-        connection.Generation++;
-        if (abort is null) connection.Connection.Close();
-        else connection.Connection.Abort(abort);
-        slots(connection.Server).Release();
+        connection.Close(null);
     }
 
     private void Unlink(IdleList list, ServerConnection connection)
@@ -132,8 +138,8 @@ internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Fun
         var next = long.MaxValue;
         foreach (var list in _idle.Values)
         {
-            while (list.Oldest is { } oldest && oldest.IdleSince + idleMs <= loop.Now) DropIdle(oldest);
-            if (list.Oldest is { } left) next = Math.Min(next, left.IdleSince + idleMs);
+            while (list.Oldest is { } oldest && oldest.IdleSince + _idleMs <= loop.Now) DropIdle(oldest);
+            if (list.Oldest is { } left) next = Math.Min(next, left.IdleSince + _idleMs);
         }
         if (next != long.MaxValue) loop.SetTimer(_timer!, next);
     }

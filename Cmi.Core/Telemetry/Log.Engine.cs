@@ -37,4 +37,16 @@ internal static partial class Log
 
     [LoggerMessage(2023, LogLevel.Warning, "The buffer store is full; the youngest reply that is held gives way.")]
     public static partial void HeldReplyGaveWay(this ILogger logger);
+
+    [LoggerMessage(2030, LogLevel.Information, "The settings have changed: {Routes} routes, {Groups} server groups, {Servers} servers.")]
+    public static partial void SettingsChanged(this ILogger logger, int routes, int groups, int servers);
+
+    [LoggerMessage(2031, LogLevel.Error, "New settings are refused, those of before stay in force: {Faults}")]
+    public static partial void SettingsRefused(this ILogger logger, string faults);
+
+    [LoggerMessage(2032, LogLevel.Warning, "Cmi:Endpoints cannot change while the engine runs; the new ones count from the next start.")]
+    public static partial void EndpointsStay(this ILogger logger);
+
+    [LoggerMessage(2033, LogLevel.Warning, "The queue of the server group {Group} cannot take other servers or limits; the new ones count from the next start.")]
+    public static partial void GroupStays(this ILogger logger, string group, Exception? exception);
 }

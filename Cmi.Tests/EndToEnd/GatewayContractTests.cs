@@ -52,6 +52,39 @@ public sealed class GatewayContractTests
     }
 
     [Test]
+    public async Task ConfigFileChanges_GoodOnesAreTakenOver_AndBadOnesRefused()
+    {
+        await using var first = await KestrelServer.StartAsync();
+        await using var second = await KestrelServer.StartAsync();
+        var directory = Directory.CreateTempSubdirectory("cmi-test-").FullName;
+        var file = Path.Combine(directory, "gateway.json");
+        string Settings(string more, string server) => $$"""{ "Cmi": { "Servers": { "Addresses": ["{{server}}"] }{{more}} } }""";
+        await File.WriteAllTextAsync(file, Settings("", first.Urls[0]));
+        await using var gateway = await GatewayProcess.StartAsync("--config", file);
+        async Task Becomes(string text, string log)
+        {
+            await File.WriteAllTextAsync(file, text);
+            await gateway.ErrorAsync(log);
+        }
+        using var client = new HttpClient();
+        await client.GetStringAsync(gateway.At("/bytes/10"));
+
+        await Becomes(Settings("", first.Urls[0])[..^20], "cannot be read");
+        await client.GetStringAsync(gateway.At("/bytes/10"));
+        await Becomes(Settings(""", "Typo": 1""", second.Urls[0]), "Cmi:Typo is not a setting");
+        await client.GetStringAsync(gateway.At("/bytes/10"));
+        Assert.That((first.RequestsByPort.Values.Sum(), second.RequestsByPort.Values.Sum()), Is.EqualTo((3, 0)));
+
+        await Becomes(
+            Settings($$""", "Groups": { "b": { "Addresses": ["{{first.Urls[0]}}"] } }, "Routes": { "b": { "PathPrefix": "/bytes", "Group": "b" } }""", second.Urls[0]),
+            "The settings have changed: 2 routes, 2 server groups, 2 servers.");
+        await client.GetStringAsync(gateway.At("/bytes/10"));
+        await client.GetStringAsync(gateway.At("/chunked/10"));
+        Assert.That((first.RequestsByPort.Values.Sum(), second.RequestsByPort.Values.Sum()), Is.EqualTo((4, 1)));
+        Directory.Delete(directory, recursive: true);
+    }
+
+    [Test]
     public async Task Terminated_FinishesWhatHasArrived_AndEndsWith0()
     {
         await using var server = await KestrelServer.StartAsync();

@@ -83,6 +83,18 @@ public sealed class GatewayConfigurationTests
         Assert.That(NamesServers("--Cmi:Servers:Addresses:0=http://a"), Is.True);
     }
 
+    [Test]
+    public void Groups_NameServersToo_AndDemoServersGiveWay()
+    {
+        Assert.That(NamesServers("--Cmi:Groups:a:Addresses:0=http://a"), Is.True);
+        var (none, named, grouped) = (new CmiOptions(), new CmiOptions(), new CmiOptions());
+        named.AddServer("http://a");
+        grouped.AddGroup("a");
+        foreach (var options in new[] { none, named, grouped }) GatewayConfiguration.AddDemo(["http://demo"], options);
+
+        Assert.That((none.Servers.Addresses.Count, named.Servers.Addresses.Count, grouped.Servers.Addresses.Count), Is.EqualTo((1, 1, 0)));
+    }
+
     private bool NamesServers(params string[] line)
     {
         var arguments = GatewayArguments.Parse(line);

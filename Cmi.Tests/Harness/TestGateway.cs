@@ -9,21 +9,22 @@ internal sealed class TestGateway : IAsyncDisposable
 {
     private readonly Dictionary<int, InMemoryServer> _servers = [];
     private readonly List<InMemoryPeer> _clients = [];
+    private readonly List<IJobQueue> _queues = [];
+    private readonly Action<CmiOptions>? _configure;
 
     public TestGateway(Action<CmiOptions>? configure = null, int servers = 2, InMemoryOptions? transport = null, IBufferStore? store = null, Func<ServerGroup, IJobQueue>? queue = null)
     {
         Transport = new(transport);
         Store = store as ScriptedStore ?? new ScriptedStore();
-        var options = new CmiOptions();
-        options.Listen("http://127.0.0.1:8080");
-        for (var i = 1; i <= servers; i++)
+        for (var i = 1; i <= servers; i++) _servers.Add(i, Transport.AddServer(Address(i)));
+        _configure = configure;
+        var options = Options();
+        IJobQueue Create(ServerGroup group)
         {
-            _servers.Add(i, Transport.AddServer(Address(i)));
-            options.AddServer(Address(i).ToString());
+            _queues.Add(queue?.Invoke(group) ?? new JobQueue(group, options.Limits.MaxQueuedRequests));
+            return _queues[^1];
         }
-        options.Servers.Selection = ServerSelection.RoundRobin;
-        configure?.Invoke(options);
-        Engine = new(options, Transport, store ?? Store, group => Queue = queue?.Invoke(group) ?? new JobQueue(group, options.Limits.MaxQueuedRequests), Log);
+        Engine = new(options, Transport, store ?? Store, Create, Log);
         var started = Engine.StartAsync();
         Transport.Crank.RunUntil(started, TimeSpan.FromSeconds(10));
     }
@@ -31,13 +32,40 @@ internal sealed class TestGateway : IAsyncDisposable
     public InMemoryTransport Transport { get; }
     public ScriptedStore Store { get; }
     public CmiEngine Engine { get; }
-    public IJobQueue Queue { get; private set; } = null!;
+
+    /// <summary>The queue of the first group, which is the default one if it has servers.</summary>
+    public IJobQueue Queue => _queues[0];
+
+    /// <summary>All queues that were ever made, in order.</summary>
+    public IReadOnlyList<IJobQueue> Queues => _queues;
 
     /// <summary>What the engine has logged.</summary>
     public EngineTestLog Log { get; } = new();
 
     /// <summary>A server's address by its number, from 1.</summary>
     public static ServerAddress Address(int server) => new(AddressKind.Tcp, $"10.0.0.{server}", 80);
+
+    /// <summary>A server's address as options have it.</summary>
+    public static string Url(int server) => Address(server).ToString();
+
+    /// <summary>The options of this gateway as they were at first, with changes.</summary>
+    public CmiOptions Options(Action<CmiOptions>? change = null)
+    {
+        var options = new CmiOptions();
+        options.Listen("http://127.0.0.1:8080");
+        foreach (var server in _servers.Keys) options.AddServer(Url(server));
+        options.Servers.Selection = ServerSelection.RoundRobin;
+        _configure?.Invoke(options);
+        change?.Invoke(options);
+        return options;
+    }
+
+    /// <summary>Has the engine go on with changed options.</summary>
+    public void Apply(Action<CmiOptions> change)
+    {
+        Engine.Apply(Options(change));
+        Run();
+    }
 
     public InMemoryServer Server(int number) => _servers[number];
 
@@ -104,8 +132,8 @@ internal sealed class TestGateway : IAsyncDisposable
             Assert.That(Transport.OpenConnections, Is.Zero, "connections are left");
             Assert.That(Store.Live, Is.Zero, "buffers are left");
             Assert.That(Transport.Crank.TimersSet, Is.Zero, "timers are left");
-            Assert.That(Queue.Waiting, Is.Zero, "tickets are left");
-            if (Queue is JobQueue queue) Assert.That(queue.InFlightTotal, Is.Zero, "grants are left");
+            Assert.That(_queues.Sum(queue => queue.Waiting), Is.Zero, "tickets are left");
+            Assert.That(_queues.OfType<JobQueue>().Sum(queue => queue.InFlightTotal), Is.Zero, "grants are left");
             Assert.That(Engine.Loops.Sum(loop => loop.Memory.BlocksOut), Is.Zero, "blocks are left");
             Assert.That(Engine.GetStatistics().Clients, Is.Zero, "clients are left");
         }

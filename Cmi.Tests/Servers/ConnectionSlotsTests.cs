@@ -11,7 +11,7 @@ public sealed class ConnectionSlotsTests
     [Test]
     public void NoLimit_NobodyWaits()
     {
-        var slots = new ConnectionSlots(0);
+        var slots = new ConnectionSlots(0, maxIdle: 0);
         for (var i = 0; i < 100; i++) Assert.That(Ask(slots).IsCompletedSuccessfully);
         Assert.That((slots.Open, slots.IsWanted), Is.EqualTo((100, false)));
     }
@@ -19,7 +19,7 @@ public sealed class ConnectionSlotsTests
     [Test]
     public void LimitIsReached_TheNextWaitsAndIdleOnesAreReclaimed()
     {
-        var slots = new ConnectionSlots(2);
+        var slots = new ConnectionSlots(2, maxIdle: 0);
         _ = Ask(slots);
         _ = Ask(slots);
         Assert.That(_reclaims, Is.Zero);
@@ -32,7 +32,7 @@ public sealed class ConnectionSlotsTests
     [Test]
     public void SeveralWait_TheyAreServedInTurn()
     {
-        var slots = new ConnectionSlots(1);
+        var slots = new ConnectionSlots(1, maxIdle: 0);
         _ = Ask(slots);
         var (second, third) = (Ask(slots), Ask(slots));
         _loop.Run(slots.Release);
@@ -46,7 +46,7 @@ public sealed class ConnectionSlotsTests
     [Test]
     public void WaiterGivesUp_TheNextOneIsServed()
     {
-        var slots = new ConnectionSlots(1);
+        var slots = new ConnectionSlots(1, maxIdle: 0);
         using var cancel = new CancellationTokenSource();
         _ = Ask(slots);
         var (second, third) = (Ask(slots, cancel.Token), Ask(slots));
@@ -59,7 +59,7 @@ public sealed class ConnectionSlotsTests
     [Test]
     public void SlotCrossesTheGivingUp_ItIsNotLost()
     {
-        var slots = new ConnectionSlots(1);
+        var slots = new ConnectionSlots(1, maxIdle: 0);
         using var cancel = new CancellationTokenSource();
         _ = Ask(slots);
         var second = Ask(slots, cancel.Token);
@@ -73,7 +73,7 @@ public sealed class ConnectionSlotsTests
     [Test]
     public void TokenIsCancelledAlready_NothingIsTaken()
     {
-        var slots = new ConnectionSlots(1);
+        var slots = new ConnectionSlots(1, maxIdle: 0);
         _ = Ask(slots);
         Assert.That(Ask(slots, new CancellationToken(canceled: true)).IsCanceled);
         Assert.That((slots.Open, slots.IsWanted), Is.EqualTo((1, false)));

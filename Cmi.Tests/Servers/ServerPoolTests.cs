@@ -191,8 +191,8 @@ public sealed class ServerPoolTests
     private void Make(int limit, int maxIdle)
     {
         _server = _transport.AddServer(Address);
-        _slots = new(limit);
-        _pool = new(Loop, _transport, _ => _slots, server => Loop.Post(_ => _pool.Reclaim(server), null), maxIdle, idleMs: 30_000);
+        _slots = new(limit, maxIdle);
+        _pool = new(Loop, _transport, _ => _slots, server => Loop.Post(_ => _pool.Reclaim(server), null), idleMs: 30_000);
     }
 
     private ServerLease[] Dial(int count) =>

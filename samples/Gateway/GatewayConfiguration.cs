@@ -12,7 +12,7 @@ internal static class GatewayConfiguration
     {
         var builder = new ConfigurationBuilder();
         var file = arguments.ConfigFile is { } given ? Path.GetFullPath(given) : Path.Combine(programDirectory, "appsettings.json");
-        if (File.Exists(file) && IsReadable(file, faults)) builder.AddJsonFile(file);
+        if (File.Exists(file) && IsReadable(file, faults)) builder.Add(new SettingsFileSource(file));
         var configuration = builder.AddEnvironmentVariables().AddInMemoryCollection(arguments.Settings).Build();
         CheckLogLevels(configuration.GetSection("Logging"), faults);
         return configuration;
@@ -28,9 +28,16 @@ internal static class GatewayConfiguration
         foreach (var url in arguments.Servers) options.AddServer(url);
     }
 
+    /// <summary>Adds the demo servers, until the file names others.</summary>
+    internal static void AddDemo(IEnumerable<string> urls, CmiOptions options)
+    {
+        if (options.Servers.Addresses.Count > 0 || options.Groups.Count > 0) return;
+        foreach (var url in urls) options.AddServer(url);
+    }
+
     /// <summary>Whether servers are named anywhere; if not, the demo servers stand in.</summary>
     internal static bool NamesServers(GatewayArguments arguments, IConfiguration configuration) =>
-        arguments.Servers.Count > 0 || configuration.GetSection("Cmi:Servers:Addresses") is var addresses
+        arguments.Servers.Count > 0 || configuration.GetSection("Cmi:Groups").GetChildren().Any() || configuration.GetSection("Cmi:Servers:Addresses") is var addresses
         && (addresses.GetChildren().Any() || !string.IsNullOrEmpty(addresses.Value));
 
     private static bool IsReadable(string file, ICollection<string> faults)

@@ -17,7 +17,7 @@ internal static class GatewayText
           --buffer-disk BYTES             the same for disk (no effect yet)
           --loops N                       event loops, the threads that carry connections (one for each processor)
           --max-requests-per-server N     requests in flight at one server; the rest wait in the queue (0: no limit)
-          --config FILE                   a JSON file with a section Cmi (appsettings.json beside the program, if any)
+          --config FILE                   a JSON file with a section Cmi, taken over when it changes (appsettings.json beside the program, if any)
           --Cmi:Section:Name=value        any single setting, such as --Cmi:Timeouts:Queue=00:00:05; CMI__Timeouts__Queue in the environment
           --Logging:LogLevel:Cmi=Debug    what is logged to standard error
           --help, --version

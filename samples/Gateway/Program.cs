@@ -69,7 +69,8 @@ IHost BuildHost()
         .UseSockets(o => o.LoopCount = arguments.Loops ?? o.LoopCount)
         .UseRamBuffers(o => o.MaxTotalBytes = arguments.Buffers.RamBytes ?? o.MaxTotalBytes);
     builder.Services.AddCmi(o => GatewayConfiguration.Apply(arguments, o));
-    if (demo is not null) builder.Services.AddCmi(o => demo.Urls.ToList().ForEach(o.AddServer));
+    foreach (var file in configuration.Providers.OfType<SettingsFile>()) builder.Services.AddSingleton<IValidateOptions<CmiOptions>>(file);
+    if (demo is not null) builder.Services.AddCmi(o => GatewayConfiguration.AddDemo(demo.Urls, o));
     builder.Services.AddSingleton<IHostLifetime>(signals);
     builder.Services.AddHostedService<MemoryReturn>();
     builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = Timeout.InfiniteTimeSpan);       // Cmi:Timeouts:Drain bounds it

@@ -40,31 +40,6 @@ public sealed class DiskBufferStoreLoadTests
 
     [Test]
     [Category("Slow")]
-    [Platform(Exclude = "Win")]
-    public async Task KilledUnderLoad_LeavesNothing()
-    {
-        using var process = Process.Start(new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location, Program.FillDisk, _path])
-        {
-            RedirectStandardOutput = true,
-            UseShellExecute = false,
-        })!;
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(50));
-        try
-        {
-            Assert.That(await process.StandardOutput.ReadLineAsync(patience.Token), Is.EqualTo("filling"));
-        }
-        finally
-        {
-            process.Kill();                                        // SIGKILL
-        }
-        await process.WaitForExitAsync(patience.Token);
-        Assert.That(Directory.EnumerateFileSystemEntries(_path), Is.Empty);
-        await using var store = new DiskBufferStore(new() { Path = _path, MaxTotalBytes = 64 * MiB });
-        Assert.That(store.UsedBytes, Is.Zero);
-    }
-
-    [Test]
-    [Category("Slow")]
     public async Task TensOfThousandsOfContents_AreKeptApart()
     {
         const int Count = 50_000;

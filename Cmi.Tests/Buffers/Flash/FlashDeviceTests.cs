@@ -138,6 +138,18 @@ public sealed class FlashDeviceTests
         await EntryBytes.CheckAsync(device, entry!, 1);
     }
 
+    [Test]
+    public async Task LogFailsUnderMoreWritesThanItsMemoryHolds_EachIsAnswered()
+    {
+        await using var device = new FlashDevice(Settings(64 * Mebibyte) with
+        {
+            MakeFiles = (directory, held) => new FailingFiles(directory, held, static () => true),
+        });
+        var writes = Enumerable.Range(0, 400).Select(number => device.WriteAsync(EntryBytes.Make(number, 65_536), default).AsTask()).ToList();
+        foreach (var write in writes) await Assert.ThrowsAsync<IOException>(() => write);
+        Assert.That(device.Logs.Failed, Is.GreaterThan(1));
+    }
+
     [Test, CancelAfter(60_000)]
     public async Task LogFails_UncommittedEntryIsRefusedAndCommittedOnesAreRead(CancellationToken test)
     {
