@@ -7,6 +7,8 @@ internal sealed class RamBudget(long limit)
     // have drawn and do not use cannot matter.
     private const long LargestPiece = 1 << 20;
 
+    private int _loops;
+    private long _maxIdle = Math.Min(LargestPiece * 16, limit / 16);
     private long _drawn;
     private volatile bool _scarce;
 
@@ -15,8 +17,8 @@ internal sealed class RamBudget(long limit)
     /// <summary>How much a loop draws at once, and how much it may keep when none of its buffers lives.</summary>
     public long Piece { get; } = Math.Min(LargestPiece, limit / 256);
 
-    /// <summary>How much a loop may keep while buffers of it live.</summary>
-    public long MaxIdle { get; } = Math.Min(LargestPiece * 16, limit / 16);
+    /// <summary>How much a loop may keep while buffers of it live; all loops together a sixteenth of the budget.</summary>
+    public long MaxIdle => Volatile.Read(ref _maxIdle);
 
     /// <summary>Some loop has asked in vain: loops then keep nothing that they do not use, until there is enough again.</summary>
     public bool IsScarce
@@ -27,6 +29,9 @@ internal sealed class RamBudget(long limit)
             return _scarce;
         }
     }
+
+    /// <summary>One more loop draws from it.</summary>
+    public void AddLoop() => Volatile.Write(ref _maxIdle, Math.Min(LargestPiece * 16, limit / 16 / Interlocked.Increment(ref _loops)));
 
     /// <summary>Draws a piece or, where there is not as much, what is needed.</summary>
     /// <returns>How much was drawn; 0: even what is needed is not free.</returns>

@@ -81,6 +81,7 @@ public sealed class RamBufferStore : IBufferStore, IMeasuredBufferStore
             if (ReferenceEquals(pool.Loop, loop)) return pool;
 
         var added = new SegmentPool(_budget, _options, loop);      // no other thread adds the same one: this is called on the loop
+        _budget.AddLoop();
         lock (_adding) Volatile.Write(ref _pools, [.. _pools, added]);
         return added;
     }

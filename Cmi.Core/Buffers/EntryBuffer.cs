@@ -9,7 +9,7 @@ namespace Cmi.Buffers;
 /// <remarks>
 /// Open → Whole or Failed; Whole → Failed where an entry was lost; from any of these → disposed, which is done when no worker has an entry of it any more.
 /// </remarks>
-internal sealed partial class EntryBuffer : IBuffer
+internal sealed partial class EntryBuffer : IFlushableBuffer
 {
     /// <summary>How much is lent at once where memory is scarce.</summary>
     public const int SmallRead = 4 << 10;
@@ -117,6 +117,7 @@ internal sealed partial class EntryBuffer : IBuffer
         (_entries, _why) = ([], null);
         EndRead(new ObjectDisposedException(nameof(IBuffer)));
         EndRoomWait(null);
+        EndFlush(new ObjectDisposedException(nameof(IBuffer)));
         if (_lingering == 0)
         {
             _owner.Ended();
@@ -148,12 +149,14 @@ internal sealed partial class EntryBuffer : IBuffer
         else if (entry.Phase == EntryPhase.Queued)
         {
             Store.Park(entry);                                     // the device is full; the content is still in memory
+            EndFlush(new IOException("The device is full."));
         }
         else
         {
             LetGoUnwritten(entry);
             if (entry.Fault is not null) Lose(entry.Fault);
         }
+        LookForFlush();
         LookForRoom();
         Store.Memory.WakeOne();                                    // also where no memory came free: what was waited for may not come any more
     }

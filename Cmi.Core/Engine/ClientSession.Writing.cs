@@ -15,7 +15,8 @@ internal sealed partial class ClientSession
                 if (exchange.AwaitsContinue) SendContinue(exchange);
                 if (!exchange.Interims.IsEmpty && !SendInterims(exchange)) return progress;
                 if (!exchange.MayLeave) return progress;
-                if (!exchange.StartLeaving(mayPersist: !(_noMoreRequests && exchange.Next is null))) (_closeAfterReply, _noMoreRequests) = (true, true);
+                if (!exchange.IsAtHand()) return progress || exchange.IsWoken;
+                if (!exchange.StartLeaving(mayPersist: exchange.Next is not null || !(_noMoreRequests || _state.Engine.IsLeaving))) (_closeAfterReply, _noMoreRequests) = (true, true);
             }
             var before = _sentBytes;
             var status = exchange.SendReply(_connection, ref _sendQueue, ref _sentBytes);

@@ -38,6 +38,7 @@ internal sealed partial class ClientSession : IConnectionOwner
     private bool _closeAfterReply;                                  // the reply that leaves is the last
     private long _lingerUntil, _lingerBytes;
     private Peer? _peer;
+    private string _ending = "the client has left";
 
     public ClientSession(LoopState state, IConnection connection)
     {
@@ -47,6 +48,10 @@ internal sealed partial class ClientSession : IConnectionOwner
 
     /// <summary>The client as servers are told of it, by the settings of now.</summary>
     public Peer Peer => _peer is { } peer && peer.Rule == _state.Settings.Peers ? peer : _peer = _state.Settings.Peers.Describe(_connection.Peer);
+
+    /// <summary>How long the head that is just being taken took to arrive.</summary>
+    /// <value>Milliseconds; 0 for one that came at once.</value>
+    public long HeadWait => _headSince < 0 ? 0 : _state.Loop.Now - _headSince;
 
     /// <summary>What a fair queue may share by: the client's address.</summary>
     public ulong FairKey => _connection.Peer is { } peer ? peer.FairKey : 0;
@@ -98,6 +103,7 @@ internal sealed partial class ClientSession : IConnectionOwner
     {
         if (_stage == Stage.Ended) return;
         _state.Engine.Logger.ClientCut(reason);
+        _ending = reason;
         _connection.Abort(reason);
         End();
     }
@@ -109,6 +115,7 @@ internal sealed partial class ClientSession : IConnectionOwner
         if (_stage == Stage.Open) RunOpen();
         if (_stage == Stage.Tunnel) RunTunnel();
         if (_stage == Stage.Lingering) Linger();
+        if (_stage == Stage.Open && IsLentInVain && _state.Loop.Now - _blockedSince >= EngineSettings.LendMs) _front!.Reply.GiveBack();
         if (_stage != Stage.Ended) SetTimer();
     }
 
@@ -186,7 +193,7 @@ internal sealed partial class ClientSession : IConnectionOwner
         if (_front is null) (_back, _idleSince) = (null, _state.Loop.Now);
         _count--;
         _bytesInHand -= exchange.RequestBytes;
-        exchange.End();
+        exchange.End(_ending);
         _state.Return(exchange);
     }
 
@@ -203,7 +210,7 @@ internal sealed partial class ClientSession : IConnectionOwner
         (_back, before.Next) = (before, null);
         _count--;
         _bytesInHand -= exchange.RequestBytes;
-        exchange.End();
+        exchange.End(_ending);
         _state.Return(exchange);
     }
 
@@ -228,6 +235,8 @@ internal sealed partial class ClientSession : IConnectionOwner
         for (var exchange = _front; exchange is not null; exchange = exchange.Next) exchange.CheckDeadlines(now);
     }
 
+    private bool IsLentInVain => _blockedSince >= 0 && _front is { Reply.IsLent: true };
+
     private bool IsIdle => _front is null && _headSince < 0;
 
     // One timer a session: it is moved only when something is due earlier than it fires, and looks anew when it has fired.
@@ -245,7 +254,7 @@ internal sealed partial class ClientSession : IConnectionOwner
         }
         else
         {
-            if (_blockedSince >= 0) due = _blockedSince + settings.ClientSend;
+            if (_blockedSince >= 0) due = _blockedSince + (IsLentInVain ? Math.Min(EngineSettings.LendMs, settings.ClientSend) : settings.ClientSend);
             if (_reading is { } reading && !_readPaused) due = Math.Min(due, _lastRead + reading.Route.Settings.ClientContent);
             if (_headSince >= 0) due = Math.Min(due, _headSince + settings.ClientHead);
             if (IsIdle) due = Math.Min(due, _idleSince + settings.ClientIdle);

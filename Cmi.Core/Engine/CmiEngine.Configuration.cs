@@ -55,6 +55,9 @@ public sealed partial class CmiEngine
         Logger.SettingsChanged(_configuration.Routes.Count, _configuration.Groups.Count, _configuration.Groups.Sum(group => group.Group.Servers.Count));
     }
 
+    internal long Changes => Volatile.Read(ref _changes);
+    internal long RefusedChanges => Volatile.Read(ref _refusedChanges);
+
     /// <summary>Whether nothing can change any more.</summary>
     internal bool HasStopped => Volatile.Read(ref _ended);
 

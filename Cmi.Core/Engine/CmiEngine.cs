@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Cmi.Engine;
 using Cmi.Queues;
 using Cmi.Servers;
@@ -14,15 +15,17 @@ namespace Cmi;
 /// </summary>
 public sealed partial class CmiEngine : IAsyncDisposable
 {
-    private readonly LoopState[] _loops;
+    private readonly LoopState[] _loops = [];                       // the meter may be asked before they are there
     private readonly ListenAddress[] _wanted;
     private readonly Lock _gate = new();
     private IListener[] _listeners = [];
-    private volatile bool _draining;
+    private volatile EngineState _state = EngineState.New;
+    private DateTimeOffset _startedAt;
     private int _clients;
     private bool _paused;
     private long _lastExchangeId;
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _hurried = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task? _stopping;
 
     /// <summary>Makes an engine; it does nothing before <see cref="StartAsync"/>.</summary>
@@ -31,8 +34,11 @@ public sealed partial class CmiEngine : IAsyncDisposable
     /// <param name="buffers">The buffer store; the engine does not dispose it.</param>
     /// <param name="queue">Makes the queue of a server group, which the engine disposes; by default a <see cref="JobQueue"/>.</param>
     /// <param name="logger">The log.</param>
+    /// <param name="meters">Makes the meter <c>Cmi</c>; by default the engine makes its own.</param>
+    /// <param name="accessLog">Takes one record for each exchange, in the place of <see cref="CmiOptions.AccessLog"/>; the engine does not dispose it.</param>
     /// <exception cref="ArgumentException">The options have faults; it says all of them.</exception>
-    public CmiEngine(CmiOptions options, IConnectionManager connections, IBufferStore buffers, Func<ServerGroup, IJobQueue>? queue = null, ILogger<CmiEngine>? logger = null)
+    public CmiEngine(CmiOptions options, IConnectionManager connections, IBufferStore buffers, Func<ServerGroup, IJobQueue>? queue = null, ILogger<CmiEngine>? logger = null,
+        IMeterFactory? meters = null, IAccessLog? accessLog = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(connections);
@@ -42,6 +48,7 @@ public sealed partial class CmiEngine : IAsyncDisposable
         _wanted = EndpointsOf(options);
         _groups = new(queue);
         _configuration = new(options, _groups.Change(options, []));
+        Telemetry = new(this, options.AccessLog, meters, accessLog, Logger);
         _loops = [.. connections.Loops.Select(loop => new LoopState(this, loop, _configuration, _groups.SlotsOf, Reclaim))];
     }
 
@@ -51,8 +58,17 @@ public sealed partial class CmiEngine : IAsyncDisposable
     internal IConnectionManager Connections { get; }
     internal IBufferStore Buffers { get; }
     internal ILogger Logger { get; }
+    internal EngineTelemetry Telemetry { get; }
+    internal int Clients => Volatile.Read(ref _clients);
+    internal long AccessLogDropped => Telemetry.AccessLogDropped;
     internal RoomArbiter Arbiter { get; } = new();
-    internal bool IsDraining => _draining;
+
+    /// <summary>Whether no client is accepted any more.</summary>
+    internal bool IsDraining => _state >= EngineState.Draining;
+
+    /// <summary>Whether clients are to go elsewhere with their next request.</summary>
+    internal bool IsLeaving => _state >= EngineState.Leaving;
+
     internal IReadOnlyList<LoopState> Loops => _loops;
 
     /// <summary>Our name in the Via field (RFC 9110 §7.6.3).</summary>
@@ -73,14 +89,37 @@ public sealed partial class CmiEngine : IAsyncDisposable
         RefusedChanges = Volatile.Read(ref _refusedChanges),
     };
 
+    /// <summary>Tells how it is now; its numbers are each exact, but not of one moment.</summary>
+    /// <returns>The state, the loops, the server groups and the tiers of the buffer store.</returns>
+    public EngineStatus GetStatus() => EngineStatus.Of(this, _state, _startedAt);
+
+    /// <summary>Sees whether the loops turn: each is given something to do, and must have done it in time.</summary>
+    /// <param name="within">How long a loop may take.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>The numbers of the loops that did not, from 0; empty: all turn.</returns>
+    public async Task<IReadOnlyList<int>> FindStuckLoopsAsync(TimeSpan within, CancellationToken cancellationToken = default)
+    {
+        var answers = _loops.Select(state => OnLoop(state, static _ => { })).ToArray();
+        try
+        {
+            await Task.WhenAll(answers).WaitAsync(within, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            // Told by the answers that are not there.
+        }
+        return [.. Enumerable.Range(0, answers.Length).Where(loop => !answers[loop].IsCompletedSuccessfully)];
+    }
+
     /// <summary>Begins to listen. If one endpoint cannot be had, none is kept.</summary>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>Done when clients can connect.</returns>
     /// <exception cref="IOException">An address is in use, or not of this machine.</exception>
     public async Task StartAsync(CancellationToken cancellationToken = default)
     {
-        if (_listeners.Length > 0 || _draining) throw new InvalidOperationException("The engine was started before.");
+        if (_state != EngineState.New) throw new InvalidOperationException("The engine was started before.");
         var listeners = new List<IListener>();
+        Telemetry.Start();
         try
         {
             foreach (var at in _wanted) listeners.Add(await Connections.ListenAsync(at, Accept, cancellationToken));
@@ -91,16 +130,21 @@ public sealed partial class CmiEngine : IAsyncDisposable
             throw;
         }
         _listeners = [.. listeners];
+        _startedAt = _loops[0].Loop.Time.GetUtcNow();
+        _state = EngineState.Listening;
         foreach (var listener in _listeners) Logger.Listening(listener.Address);
     }
 
-    /// <summary>Stops accepting, lets requests whose head has arrived finish for <see cref="TimeoutOptions.Drain"/>, then cuts what is left.</summary>
+    /// <summary>
+    /// Keeps accepting for <see cref="TimeoutOptions.DrainDelay"/>, then stops that, lets requests whose head has arrived finish for
+    /// <see cref="TimeoutOptions.Drain"/>, then cuts what is left.
+    /// </summary>
     /// <param name="cancellationToken">Cuts at once.</param>
     /// <returns>Done when nothing is left.</returns>
     public Task StopAsync(CancellationToken cancellationToken = default)
     {
         // An impatient second call shortens the drain of the first.
-        var impatience = cancellationToken.UnsafeRegister(drained => ((TaskCompletionSource)drained!).TrySetResult(), _drained);
+        var impatience = cancellationToken.UnsafeRegister(static engine => ((CmiEngine)engine!).Hurry(), this);
         Task stopping;
         lock (_gate) stopping = _stopping ??= DrainAsync();
         return Finish(stopping, impatience);
@@ -117,7 +161,7 @@ public sealed partial class CmiEngine : IAsyncDisposable
     {
         var clients = Interlocked.Add(ref _clients, change);
         if (_configuration.Settings.MaxConnections is var most and > 0 && clients >= most - 1) PauseOrResume();
-        if (clients == 0 && _draining) _drained.TrySetResult();
+        if (clients == 0 && IsDraining) _drained.TrySetResult();
     }
 
     private void PauseOrResume()
@@ -146,9 +190,22 @@ public sealed partial class CmiEngine : IAsyncDisposable
         throw new InvalidOperationException("The connection belongs to a loop that its connection manager does not name.");
     }
 
+    /// <summary>Connections to a server that are open or being dialled, over all loops.</summary>
+    internal int OpenConnections(ServerAddress server) => _groups.OpenConnections(server);
+
+    /// <summary>What each loop has counted of each server that was asked.</summary>
+    internal IEnumerable<(ServerAddress Server, ServerCounters[] Counters)> Servers() => _loops
+        .SelectMany(loop => loop.Pool.Counters).GroupBy(entry => entry.Key, (server, entries) => (server, entries.Select(entry => entry.Value).ToArray()));
+
     private void Reclaim(ServerAddress server)
     {
         foreach (var state in _loops) state.Loop.Post(_ => state.Pool.Reclaim(server), null);
+    }
+
+    private void Hurry()
+    {
+        _hurried.TrySetResult();
+        _drained.TrySetResult();
     }
 
     private static async Task Finish(Task stopping, CancellationTokenRegistration impatience)
@@ -158,21 +215,37 @@ public sealed partial class CmiEngine : IAsyncDisposable
 
     private async Task DrainAsync()
     {
-        _draining = true;
+        var (ran, settings) = (_state == EngineState.Listening, _configuration.Settings);
+        if (ran) _state = EngineState.Leaving;
+        if (ran && settings.DrainDelay > 0)
+        {
+            Logger.Leaving(settings.DrainDelay / 1000.0);
+            await TimeOrImpatienceAsync(settings.DrainDelay, _hurried);
+        }
         foreach (var listener in _listeners) await listener.DisposeAsync();
-        var ran = _listeners.Length > 0;
-        if (ran) Logger.Draining(Volatile.Read(ref _clients));
-        if (Volatile.Read(ref _clients) == 0) _drained.TrySetResult();
-        var timer = new LoopTimer(_ => _drained.TrySetResult(), null);
-        await OnLoop(_loops[0], state => state.Loop.SetTimer(timer, state.Loop.Now + (long)_configuration.Settings.Drain.TotalMilliseconds));
+        // A turn for each loop: whoever was accepted, and whatever had arrived before this, is known to its loop when the drain begins there.
+        foreach (var state in _loops) await OnLoop(state, static _ => { });
+        _state = EngineState.Draining;
+        if (ran) Logger.Draining(Clients);
+        if (Clients == 0) _drained.TrySetResult();
         foreach (var state in _loops) await OnLoop(state, static state => state.Drain());
-        await _drained.Task;
-        await OnLoop(_loops[0], state => state.Loop.ClearTimer(timer));
+        await TimeOrImpatienceAsync(settings.Drain, _drained);
         var cut = 0;
         foreach (var state in _loops) await OnLoop(state, state => cut += state.Cut());
         if (cut > 0) Logger.DrainCut(cut);
         foreach (var queue in EndChanges()) await queue.DisposeAsync();
+        await Telemetry.DisposeAsync();
+        _state = EngineState.Stopped;
         if (ran) Logger.Stopped();
+    }
+
+    /// <summary>Waits for a time by the clock of the loops, or until something ends it before.</summary>
+    private async Task TimeOrImpatienceAsync(long milliseconds, TaskCompletionSource ended)
+    {
+        var timer = new LoopTimer(_ => ended.TrySetResult(), null);
+        await OnLoop(_loops[0], state => state.Loop.SetTimer(timer, state.Loop.Now + milliseconds));
+        await ended.Task;
+        await OnLoop(_loops[0], state => state.Loop.ClearTimer(timer));
     }
 
     private static async Task OnLoop(LoopState state, Action<LoopState> work)

@@ -15,6 +15,9 @@ internal sealed class EngineSettings(CmiOptions options)
     /// <summary>How long a starved reply waits for room before the youngest that is held gives way.</summary>
     public const long StarvedMs = 1_000;
 
+    /// <summary>How long a client may take nothing before what was lent for it goes back to the store, which may then move it.</summary>
+    public const long LendMs = 250;
+
     /// <summary>The largest reply that leaves from the loop's own memory, without the buffer store.</summary>
     public const int MaxDirectBytes = 16 * 1024;
 
@@ -25,7 +28,8 @@ internal sealed class EngineSettings(CmiOptions options)
     public readonly long ClientIdle = Ms(options.Timeouts.ClientIdle);
     public readonly long ClientSend = Ms(options.Timeouts.ClientSend);
     public readonly long ServerIdle = Ms(options.Timeouts.ServerIdle);
-    public readonly TimeSpan Drain = options.Timeouts.Drain;
+    public readonly long DrainDelay = Ms(options.Timeouts.DrainDelay);
+    public readonly long Drain = Ms(options.Timeouts.Drain);
 
     public readonly HeadLimits RequestHead = new(options.Limits.MaxRequestHeadBytes, options.Limits.MaxRequestLineBytes, options.Limits.MaxFields);
     public readonly HeadLimits ReplyHead = new(options.Limits.MaxReplyHeadBytes, options.Limits.MaxReplyHeadBytes, options.Limits.MaxFields);

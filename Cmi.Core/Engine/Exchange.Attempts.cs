@@ -47,6 +47,7 @@ internal sealed partial class Exchange
         var now = _state.Loop.Now;
         if (_enqueuedAt < 0) (_enqueuedAt, _queueDeadline, _deadline) = (now, now + Settings.Queue, now + Settings.Exchange);
         _phase = Phase.Queued;
+        _watch?.Asks(group.Name);
         var queue = group.Queue;
         var ticket = new JobTicket(Id, group.Name, _session.FairKey, AffinityKey: 0, Priority: 0, _enqueuedAt, _queueDeadline, Request.Length, _attempt, _avoid);
         try
@@ -105,6 +106,7 @@ internal sealed partial class Exchange
         _phase = Phase.Connecting;
         _phaseDeadline = _state.Loop.Now + Settings.ServerConnect;
         _reused = !_freshOnly && _state.Pool.TryTake(_grant.Server, out _lease);
+        BeginAttempt(_reused ? _lease.Counters : _state.Pool.CountersOf(_grant.Server));
         if (_reused) return;
         var dialled = _state.Pool.DialAsync(_grant.Server, Cancelled);
         if (dialled.IsCompletedSuccessfully) _lease = dialled.Result;
@@ -126,26 +128,30 @@ internal sealed partial class Exchange
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
-            if (generation == _generation) AttemptFailed(502, e.Message);
+            if (generation == _generation) AttemptFailed(AttemptFault.ConnectFailed, e.Message);
         }
     }
 
     /// <summary>An attempt came to nothing: another follows if that is safe and allowed, else the client is told.</summary>
-    /// <param name="status">What the client is told if no attempt follows.</param>
-    /// <param name="reason">Why, for logs.</param>
-    private void AttemptFailed(int status, string reason)
+    /// <param name="fault">Why; what the client is told if no attempt follows is decided by it.</param>
+    /// <param name="reason">The same in words, for logs.</param>
+    private void AttemptFailed(AttemptFault fault, string reason)
     {
-        var server = _grant.Server;
+        var (server, counters, status) = (_grant.Server, _server!, fault.Status);
         var now = _state.Loop.Now;
         // A pooled connection that was closed as the request was written says nothing about the server: once, that is not counted as an attempt (RFC 9112 §9.3.1).
         var stale = _reused && _receivedBytes == 0 && status == 502 && !_staleForgiven;
+        if (stale) fault = AttemptFault.StaleConnection;
+        counters.Failures[(int)fault]++;
+        _watch?.AttemptFailed(fault, reason);
         var safe = RetryRule.IsSafe(Method, _sentBytes > 0, _replyLeaves, !_contentReleased);
-        DropServer(reason, stale ? GrantOutcome.Unused : GrantOutcome.ServerFailed);
+        DropServer(reason, stale || status == 503 ? GrantOutcome.Unused : GrantOutcome.ServerFailed);
         LeaveStarved();
         if (_replyLeaves)
         {
             _state.Engine.Logger.ReplyCut(server, reason);
             _state.Counters.RepliesCut++;
+            counters.RepliesCut++;
             Reply.Fail(reason);
             _phase = Phase.Done;
             Wake();
@@ -168,6 +174,12 @@ internal sealed partial class Exchange
             _avoid = _avoid.With(server);
         }
         _freshOnly = true;
+        counters.Retries[(int)fault]++;
+        TryAgain();
+    }
+
+    private void TryAgain()
+    {
         _state.Counters.Retries++;
         Reply.Reset();
         ReplyHead.Reset();
@@ -203,6 +215,7 @@ internal sealed partial class Exchange
             ReplyHead.Reset();
             (_own, _ownText) = (status, text);
             _state.Counters.OwnReplies++;
+            _state.Counters.OwnByStatus[status - EngineCounters.FirstOwnStatus]++;
         }
         _phase = Phase.Done;
         Wake();
@@ -222,6 +235,7 @@ internal sealed partial class Exchange
         _lease = default;
         _sendQueue.Clear(_state.Memory);
         _received.Clear(_state.Memory);
+        EndAttempt(0, Attributes.Abandoned, reason);
         if (!_granted) return;
         _granted = false;
         CompleteGrant(outcome);

@@ -30,7 +30,7 @@ internal sealed partial class Exchange
             if (_replyFraming.Kind == FramingKind.Length && into.Length > _decoder.Remaining) into = into[..(int)_decoder.Remaining];
             if (into.IsEmpty)
             {
-                AttemptFailed(503, "the buffer store failed");
+                AttemptFailed(AttemptFault.StoreFailed, "the buffer store failed");
                 return false;
             }
         }
@@ -45,11 +45,11 @@ internal sealed partial class Exchange
             }
             else if (io == IoStatus.End)
             {
-                AttemptFailed(502, _replyFraming.Kind == FramingKind.UntilClose ? "its reply ends with the connection, which is not trusted" : "it closed the connection before the reply was whole");
+                AttemptFailed(AttemptFault.ConnectionLost, _replyFraming.Kind == FramingKind.UntilClose ? "its reply ends with the connection, which is not trusted" : "it closed the connection before the reply was whole");
             }
             else if (io == IoStatus.Failed)
             {
-                AttemptFailed(502, "the connection broke before the reply was whole");
+                AttemptFailed(AttemptFault.ConnectionLost, "the connection broke before the reply was whole");
             }
             return false;
         }
@@ -69,7 +69,7 @@ internal sealed partial class Exchange
             var status = _decoder.Decode(input, out var consumed, out var at, out var count);
             if (count > 0 && !Reply.Append(input.Slice(at, count)))
             {
-                AttemptFailed(503, "the buffer store failed");
+                AttemptFailed(AttemptFault.StoreFailed, "the buffer store failed");
                 return false;
             }
             KeepTrailers(input[..consumed]);
@@ -79,13 +79,13 @@ internal sealed partial class Exchange
                 case DecodeStatus.NeedMore:
                     return true;
                 case DecodeStatus.Invalid:
-                    AttemptFailed(502, _decoder.Error.Explanation);
+                    AttemptFailed(AttemptFault.BadReply, _decoder.Error.Explanation);
                     return false;
                 case DecodeStatus.End:
                     if (_trailers is not null) Reply.SetTrailers(_trailers.Written);
                     Reply.Complete();
                     if (Reply.State == BufferState.Whole) ReplyIsWhole(input.Length);
-                    else AttemptFailed(503, "the buffer store failed");
+                    else AttemptFailed(AttemptFault.StoreFailed, "the buffer store failed");
                     return false;
             }
         }
@@ -105,6 +105,8 @@ internal sealed partial class Exchange
         if (clean) _lease.Reuse();
         else _lease.Close();
         _lease = default;
+        if (_watch is { } watch) watch.RequestBytes = Request.Length;
+        EndAttempt(_status);
         if (Reply.IsStored) _state.Counters.RepliesStored++;
         LeaveStarved();
         _granted = false;

@@ -1,6 +1,7 @@
 using Cmi.Forwarding;
 using Cmi.Http1;
 using Cmi.Loops;
+using Cmi.Messages;
 using Cmi.Telemetry;
 
 namespace Cmi.Engine;
@@ -15,7 +16,7 @@ internal sealed partial class Exchange
     public bool IsLeaving => _replyLeaves;
 
     /// <summary>Whether its reply is whole and lies in the loop's scratch, which is valid until its next use.</summary>
-    public bool HoldsScratch => Reply is { State: BufferState.Whole, IsStored: false, Length: > 0 };
+    public bool HoldsScratch => Reply is { State: BufferState.Whole, IsInScratch: true };
 
     /// <summary>Whether the first byte of the reply may leave: the commit point is reached.</summary>
     public bool MayLeave => _phase is Phase.Done or Phase.Tunnel || (_phase == Phase.Content && CommitRule.MayLeaveUnfinished(_isStream ? CommitMode.Stream : Settings.ReplyCommit,
@@ -43,6 +44,34 @@ internal sealed partial class Exchange
         }
     }
 
+    /// <summary>
+    /// Sees, before the first byte of the reply leaves, that the store still has it: until then another attempt, or an answer of our own, can take its place.
+    /// </summary>
+    /// <returns>Whether its first bytes are at hand; if not, a wake-up follows.</returns>
+    public bool IsAtHand()
+    {
+        if (!Reply.IsStored || Reply.Length == 0 || Reply.TryRead(0, MessageSender.MaxSliceBytes, out _)) return true;
+        if (Reply.State == BufferState.Failed) ReplyLost();
+        return false;
+    }
+
+    private void ReplyLost()
+    {
+        if (_phase == Phase.Content)
+        {
+            AttemptFailed(AttemptFault.StoreFailed, "the buffer store lost what had come of its reply");
+            return;
+        }
+        // Its turn as far as others can tell is over: what waited for it may have begun. Only what has no effect is asked for again.
+        if (!Method.IsSafe || _requestFraming.Kind != FramingKind.None || _attempt >= Settings.Attempts || _state.Loop.Now >= _deadline)
+        {
+            Decide(503, "The reply was lost.");
+            return;
+        }
+        _attempt++;
+        TryAgain();
+    }
+
     /// <summary>Step 9: the reply is framed for this client; nothing of it is tried again after this.</summary>
     /// <param name="mayPersist">Whether the session could keep its connection.</param>
     /// <returns>Whether the connection is kept after this reply.</returns>
@@ -67,6 +96,7 @@ internal sealed partial class Exchange
             _leaving = new(framing);
         }
         _replyLeaves = true;
+        _watch?.Leaves();
         if (_isWaitPaused) _phaseDeadline = _state.Loop.Now + Settings.ServerContent;
         _contentKept = false;
         LeaveStarved();
@@ -81,16 +111,18 @@ internal sealed partial class Exchange
         if (_leaving.ContentSent != before)
         {
             Reply.Release(_leaving.ContentSent);
+            if (Reply.IsStored) _state.Engine.Arbiter.Drained(_state.Loop.Now);
             if (_isWaitPaused) _phaseDeadline = _state.Loop.Now + Settings.ServerContent;
             if (_isStarved) Wake();
         }
+        _hasLeft = status == SendStatus.Done;
         return status;
     }
 
     /// <summary>Keeps a reply that lies in the loop's scratch beyond its next use.</summary>
     public void KeepReply()
     {
-        if (_phase != Phase.Done || Reply.TryStore()) return;
+        if (_phase != Phase.Done || Reply.TryStore(_replyLeaves)) return;
         if (!_replyLeaves) DecideFull();
         else Wake();                                                // it is cut
     }
@@ -100,6 +132,8 @@ internal sealed partial class Exchange
     {
         var waited = _isWaitPaused;
         var room = Reply.CheckRoom();
+        // Of a reply that leaves nothing waits in the store, and the store is full of others: it flows on past it, so that the oldest always finishes.
+        if (room == RoomAnswer.Full && _replyLeaves && _leaving.ContentSent == Reply.Length && Reply.TryOverflow()) room = RoomAnswer.Ok;
         _isWaitPaused = room != RoomAnswer.Ok;
         switch (room)
         {
@@ -123,7 +157,7 @@ internal sealed partial class Exchange
                 }
                 return false;
             case RoomAnswer.Failed:
-                AttemptFailed(503, "the buffer store failed");
+                AttemptFailed(AttemptFault.StoreFailed, "the buffer store failed");
                 return false;
             default:
                 return false;

@@ -33,6 +33,7 @@ internal sealed partial class Exchange
     private void ResetTransfer()
     {
         _sentBytes = _receivedBytes = 0;
+        _status = 0;
         _requestSent = _sendFailed = _isWaitPaused = false;
         _scanned = _interim = 0;
         _trailers?.Reset();
@@ -45,7 +46,9 @@ internal sealed partial class Exchange
         _phase = Phase.Head;
         _phaseDeadline = _state.Loop.Now + Settings.ServerHead;
         var framing = MessageFraming.ToServer(_requestFraming, IsRequestWhole ? Request.Length : null);
+        _watch?.Connected();
         RequestHead.Truncate(_requestHeadLength);
+        _watch?.WriteTraceFields(RequestHead);
         RequestWriter.WriteEnd(RequestHead, framing);
         _sender = new(framing);
         _lease.Connection.SetOwner(this);
@@ -80,7 +83,8 @@ internal sealed partial class Exchange
                 _sendFailed = true;                                 // not the end: the server may have answered before it closed (RFC 9112 §9.6)
                 break;
             case SendStatus.Cut:
-                AttemptFailed(503, "the buffer store lost the request's content");
+                _contentReleased = true;                            // no other server can get it whole either
+                AttemptFailed(AttemptFault.StoreFailed, "the buffer store lost the request's content");
                 break;
         }
     }
@@ -106,7 +110,7 @@ internal sealed partial class Exchange
         var io = connection.TryReceive(scratch.AsSpan(length, HeadReceiveBytes), out var count);
         if (io != IoStatus.Done)
         {
-            if (io != IoStatus.WouldBlock) AttemptFailed(502, io == IoStatus.End ? "it closed the connection without a whole reply head" : "the connection broke before a whole reply head");
+            if (io != IoStatus.WouldBlock) AttemptFailed(AttemptFault.ConnectionLost, io == IoStatus.End ? "it closed the connection without a whole reply head" : "the connection broke before a whole reply head");
             return false;
         }
         length += count;
@@ -141,7 +145,7 @@ internal sealed partial class Exchange
             }
             if (status == ReadStatus.Invalid)
             {
-                AttemptFailed(502, error.Explanation);
+                AttemptFailed(AttemptFault.BadReply, error.Explanation);
                 return false;
             }
             start += consumed;
@@ -169,10 +173,11 @@ internal sealed partial class Exchange
         IsUpgrade = false;                                          // declined: the connection goes on with HTTP
         if (!MessageFraming.TryOfResponse(head, Method, out _replyFraming, out var error))
         {
-            AttemptFailed(502, error.Explanation);
+            AttemptFailed(AttemptFault.BadReply, error.Explanation);
             return false;
         }
         _status = head.Status;
+        _watch?.ReplyHeadCame();
         _serverKeeps = MessageFraming.IsPersistent(head, _replyFraming);
         _isStream = CommitRule.IsStream(head);
         _decoder = new(_replyFraming);

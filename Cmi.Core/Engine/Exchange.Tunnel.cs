@@ -21,6 +21,7 @@ internal sealed partial class Exchange
     public void StartTunnel(IConnection client, ReadOnlySpan<byte> early)
     {
         _tunnel = new(_state.Memory, client, _lease.Connection);
+        _state.Counters.Tunnels++;
         _tunnel.Begin(early, _received.Bytes);
         _received.Clear(_state.Memory);
         TunnelEnds = _state.Loop.Now + Settings.Tunnel;
@@ -71,6 +72,8 @@ internal sealed partial class Exchange
         if (tunnel.IsOver) _lease.Close();
         else _lease.Close("the tunnel broke");
         _lease = default;
+        EndAttempt(101);
+        _state.Counters.Tunnels--;
         if (!_granted) return;
         _granted = false;
         CompleteGrant(GrantOutcome.Done);

@@ -126,7 +126,8 @@ internal sealed partial class Exchange : IConnectionOwner
         ClientMinorVersion = head.MinorVersion;
         _wantsPersistence = MessageFraming.IsPersistent(head);
         _requestFraming = framing;
-        RequestWriter.WriteHead(RequestHead, head, session.Peer, CmiEngine.Pseudonym);
+        BeginWatch(head);
+        RequestWriter.WriteHead(RequestHead, head, session.Peer, CmiEngine.Pseudonym, withTrace: _watch is not { IsTraced: true });
         // RFC 9110 §7.8. With content there would be two things to send at once, and nobody asks for it.
         IsUpgrade = framing.Kind == FramingKind.None && UpgradeField.IsAsked(head);
         if (IsUpgrade) RequestWriter.WriteUpgrade(RequestHead, head);
@@ -155,15 +156,18 @@ internal sealed partial class Exchange : IConnectionOwner
         Adopt(session, route);
         Method = method;                                            // as far as it was understood: a reply to HEAD has no content (RFC 9110 §9.3.2)
         ClientMinorVersion = 1;
+        BeginWatch(head: null);
         Refuse(status, text);
     }
 
     /// <summary>Ends a life, whatever its state: all that it holds is freed.</summary>
-    public void End()
+    /// <param name="why">Why now, if its reply has not left.</param>
+    public void End(string why)
     {
         EndTunnel();
         DropServer("its client has left", GrantOutcome.Unused);
         LeaveStarved();
+        EndWatch(why);
         _trailers?.Reset();
         _interims?.Reset();
         Request.Reset();
@@ -244,16 +248,16 @@ internal sealed partial class Exchange : IConnectionOwner
                 else Decide(503, "No server had a slot free in time.");
                 return;
             case Phase.Connecting or Phase.Head or Phase.Content when !_replyLeaves && now >= _deadline:
-                AttemptFailed(504, "the exchange took too long");
+                AttemptFailed(AttemptFault.ExchangeTimeout, "the exchange took too long");
                 return;
             case Phase.Connecting when now >= _phaseDeadline:
-                AttemptFailed(504, "it did not accept a connection in time");
+                AttemptFailed(AttemptFault.ConnectTimeout, "it did not accept a connection in time");
                 return;
             case Phase.Head when !IsWaitPaused && now >= _phaseDeadline:
-                AttemptFailed(504, "it sent no reply head in time");
+                AttemptFailed(AttemptFault.HeadTimeout, "it sent no reply head in time");
                 return;
             case Phase.Content when !IsWaitPaused && now >= _phaseDeadline:
-                AttemptFailed(504, "it sent no further content in time");
+                AttemptFailed(AttemptFault.ContentTimeout, "it sent no further content in time");
                 return;
         }
     }

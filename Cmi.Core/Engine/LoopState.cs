@@ -30,7 +30,7 @@ internal sealed class LoopState
     {
         (Engine, Loop, Configuration) = (engine, loop, configuration);
         Memory = new(ScratchBytes);
-        Pool = new(loop, engine.Connections, slots, reclaim, Settings.ServerIdle);
+        Pool = new(loop, engine.Connections, slots, reclaim, Settings.ServerIdle, engine.Telemetry.Metrics);
         _starvedPoll = new(static state => ((LoopState)state!).WakeStarved(), this);
     }
 
@@ -49,6 +49,10 @@ internal sealed class LoopState
     public RequestHead RequestHead { get; } = new();
     public ResponseHead ResponseHead { get; } = new();
     public EngineCounters Counters { get; } = new();
+
+    /// <summary>Whether anybody wants to know of single exchanges; asked once a turn.</summary>
+    public bool IsWatched { get; private set; }
+
     public IReadOnlyCollection<ClientSession> Sessions => _sessions;
 
     /// <summary>The present second as the Date field says it (RFC 9110 §5.6.7).</summary>
@@ -91,15 +95,13 @@ internal sealed class LoopState
     /// <summary>Takes over a client that was accepted.</summary>
     public void Accept(IConnection connection)
     {
-        if (Engine.IsDraining)
-        {
-            connection.Close();
-            return;
-        }
         var session = new ClientSession(this, connection);
         _sessions.Add(session);
+        Counters.Accepted++;
+        Counters.Clients++;
         Engine.ClientCameOrLeft(1);
         session.Start();
+        if (Engine.IsDraining) session.Drain();                     // it crossed the end of its listener: one that has asked already is answered
     }
 
     /// <summary>Forgets a session that has ended.</summary>
@@ -107,6 +109,7 @@ internal sealed class LoopState
     {
         if (!_sessions.Remove(session)) return;
         _starved.Remove(session);
+        Counters.Clients--;
         Engine.ClientCameOrLeft(-1);
     }
 
@@ -180,6 +183,7 @@ internal sealed class LoopState
     {
         // Those that are woken meanwhile run in the next turn, behind its I/O events: nobody starves the others.
         _runPosted = false;
+        IsWatched = Engine.Telemetry.IsWatching;
         (_woken, _running) = (_running, _woken);
         while (_running.TryDequeue(out var session))
         {
@@ -203,10 +207,4 @@ internal sealed class LoopState
         foreach (var session in _starvedBefore) session.WakeAll();
         _starvedBefore.Clear();
     }
-}
-
-/// <summary>What one loop has counted. Written by the loop, read by any thread.</summary>
-internal sealed class EngineCounters
-{
-    public long Requests, RepliesDirect, RepliesStored, OwnReplies, Retries, RepliesCut;
 }

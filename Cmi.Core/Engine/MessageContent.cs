@@ -20,8 +20,8 @@ internal enum RoomAnswer : byte
 }
 
 /// <summary>
-/// The content of one message on its way through: empty, in the loop's own memory (valid until the loop's scratch is used again), or in a buffer of the
-/// store. The one place that talks to a store's buffer: what the store answers later comes back as a wake-up, what it throws becomes
+/// The content of one message on its way through: empty, in the loop's own memory (its scratch, valid until that is used again, or a block), or in a buffer of
+/// the store. The one place that talks to a store's buffer: what the store answers later comes back as a wake-up, what it throws becomes
 /// <see cref="BufferState.Failed"/>.
 /// </summary>
 /// <param name="state">The loop.</param>
@@ -32,6 +32,7 @@ internal sealed partial class MessageContent(LoopState state, Action wake)
     private ReadOnlyMemory<byte> _direct;
     private BufferSlice _slice;                                     // lent by the buffer until it is consumed
     private long _sliceAt;
+    private byte[]? _kept;                                          // a block of the loop, for what the store had no room for
     private bool _hasSlice, _reading, _askingRoom;
     private Room? _room;                                            // an answer that came later
     private HeadBuffer? _lastChunk;                                 // only where there were trailers
@@ -43,8 +44,11 @@ internal sealed partial class MessageContent(LoopState state, Action wake)
     /// <summary>Whether a buffer of the store holds it.</summary>
     public bool IsStored => _buffer is not null;
 
+    /// <summary>Whether it lies in the loop's scratch, which is valid until its next use.</summary>
+    public bool IsInScratch => !_direct.IsEmpty && _kept is null;
+
     /// <summary>Bytes so far.</summary>
-    public long Length => _buffer?.Length ?? _direct.Length;
+    public long Length => _buffer is { } buffer ? buffer.Length + _besides + _overflowEnd : _direct.Length;
 
     /// <summary>What ends it in chunks: the last chunk, with trailer fields where they are kept.</summary>
     public ReadOnlySpan<byte> LastChunk => _lastChunk is { Length: > 0 } ? _lastChunk.Written : ChunkedEncoder.LastChunk;
@@ -78,21 +82,32 @@ internal sealed partial class MessageContent(LoopState state, Action wake)
         State = BufferState.Whole;
     }
 
-    /// <summary>Moves content from the loop's scratch into the store, before the scratch is used again.</summary>
-    /// <returns>Whether the store had room. If not, the content is lost and the state <see cref="BufferState.Failed"/>.</returns>
-    public bool TryStore()
+    /// <summary>Moves content from the loop's scratch into the store, before the scratch is used again; where the store has no room at once, into a block of the loop.</summary>
+    /// <param name="isLeaving">Whether bytes of it have left: then the loop's last blocks are for it.</param>
+    /// <returns>Whether there was room. If not, the content is lost and the state <see cref="BufferState.Failed"/>.</returns>
+    public bool TryStore(bool isLeaving)
     {
+        if (!IsInScratch || IsStored) return true;
         var bytes = _direct;
-        if (bytes.IsEmpty || IsStored) return true;
-        _direct = default;
-        if (!TryOpen(bytes.Length) || CheckRoom() != RoomAnswer.Ok)
+        if (TryOpen(bytes.Length) && CheckRoom() == RoomAnswer.Ok)
         {
+            _direct = default;
+            State = BufferState.Open;
+            if (Append(bytes.Span)) Complete();
+            return State == BufferState.Whole;
+        }
+        DropBuffer();
+        _kept = state.Memory.RentKept(bytes.Length, isLeaving);
+        if (_kept is null)
+        {
+            _direct = default;
             State = BufferState.Failed;
             return false;
         }
-        State = BufferState.Open;
-        if (Append(bytes.Span)) Complete();
-        return State == BufferState.Whole;
+        bytes.CopyTo(_kept);
+        _direct = _kept.AsMemory(0, bytes.Length);
+        State = BufferState.Whole;
+        return true;
     }
 
     /// <summary>Whether at least 64 KiB (or as many as are still expected) can be appended.</summary>
@@ -100,6 +115,7 @@ internal sealed partial class MessageContent(LoopState state, Action wake)
     {
         if (State == BufferState.Failed) return RoomAnswer.Failed;
         if (_askingRoom) return RoomAnswer.Wait;
+        if (_overflowEnd > 0) return RoomAnswer.Full;               // what lies beside the store must leave first
         if (_room is { } late)
         {
             _room = null;
@@ -124,6 +140,7 @@ internal sealed partial class MessageContent(LoopState state, Action wake)
     /// <returns>Empty if the store failed.</returns>
     public Memory<byte> GetMemory(int atLeast)
     {
+        if (_overflow is not null) return _overflow.AsMemory(_overflowEnd);
         try
         {
             return _buffer!.GetMemory(atLeast);
@@ -138,6 +155,11 @@ internal sealed partial class MessageContent(LoopState state, Action wake)
     /// <summary>Appends what was received into the memory of <see cref="GetMemory"/>.</summary>
     public void Advance(int count)
     {
+        if (_overflow is not null)
+        {
+            _overflowEnd += count;
+            return;
+        }
         try
         {
             _buffer!.Advance(count);
@@ -204,13 +226,14 @@ internal sealed partial class MessageContent(LoopState state, Action wake)
             bytes = _direct[(int)offset..];
             return true;
         }
+        if (TryReadOverflow(offset, out bytes)) return true;
         if (_reading) return false;
         if (!_hasSlice || offset < _sliceAt || offset >= _sliceAt + _slice.Length)
         {
             DropSlice();
             try
             {
-                var read = _buffer.ReadAsync(offset, maxBytes, CancellationToken.None);
+                var read = _buffer.ReadAsync(offset - _besides, maxBytes, CancellationToken.None);
                 if (!read.IsCompletedSuccessfully)
                 {
                     _reading = true;
@@ -233,14 +256,21 @@ internal sealed partial class MessageContent(LoopState state, Action wake)
     public void Consumed(long upTo)
     {
         if (_hasSlice && upTo >= _sliceAt + _slice.Length) DropSlice();
+        if (_overflow is not null) OverflowConsumed(upTo);
     }
+
+    /// <summary>Whether bytes of a buffer are lent.</summary>
+    public bool IsLent => _hasSlice;
+
+    /// <summary>Gives back what is lent; it is read again when it is needed.</summary>
+    public void GiveBack() => DropSlice();
 
     /// <summary>Says that bytes before an offset are never needed again.</summary>
     public void Release(long upTo)
     {
         try
         {
-            _buffer?.Release(upTo);
+            _buffer?.Release(Math.Clamp(upTo - _besides, 0, _buffer.Length));
         }
         catch (Exception e)
         {
@@ -252,19 +282,29 @@ internal sealed partial class MessageContent(LoopState state, Action wake)
     public void Reset()
     {
         DropSlice();
-        if (_buffer is { } buffer) state.Dispose(buffer);
-        _buffer = null;
+        DropBuffer();
+        DropOverflow();
+        _besides = 0;
+        if (_kept is { } kept) state.Memory.ReturnKept(kept);
+        _kept = null;
         _direct = default;
         _lastChunk?.Reset();
+        State = BufferState.Open;
+    }
+
+    private void DropBuffer()
+    {
+        if (_buffer is { } buffer) state.Dispose(buffer);
+        _buffer = null;
         _room = null;
         _reading = _askingRoom = false;
-        State = BufferState.Open;
         _generation++;
     }
 
     private RoomAnswer Answer(Room room)
     {
         if (room == Room.Failed) StoreFailed(null);
+        if (room == Room.Ok && _overflow is not null) DropOverflow();          // empty: the store has room again
         return room switch { Room.Ok => RoomAnswer.Ok, Room.Full => RoomAnswer.Full, _ => RoomAnswer.Failed };
     }
 

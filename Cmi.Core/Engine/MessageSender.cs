@@ -28,7 +28,9 @@ internal enum SendStatus : byte
 /// </summary>
 internal struct MessageSender(Framing framing)
 {
-    private const int MaxSliceBytes = 64 * 1024;
+    /// <summary>The most content that is lent and sent at once.</summary>
+    public const int MaxSliceBytes = 64 * 1024;
+
     private const int MaxFramingBytes = ChunkedEncoder.MaxSizeBytes + 4;
 
     private int _headSent, _lastSent;

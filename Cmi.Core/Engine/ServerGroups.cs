@@ -6,7 +6,7 @@ namespace Cmi.Engine;
 /// <summary>
 /// What lives longer than a configuration: the queues of the server groups, and the counts of open connections of the servers. A group keeps its queue as
 /// long as its name is there, and a server its count as long as anything is open to it, so that limits are exact across a change.
-/// <para>Threading: one change at a time; <see cref="SlotsOf"/> is for any thread.</para>
+/// <para>Threading: one change at a time; <see cref="SlotsOf"/> and <see cref="OpenConnections"/> are for any thread.</para>
 /// </summary>
 /// <param name="create">Makes a queue; <see langword="null"/>: a <see cref="JobQueue"/>.</param>
 internal sealed class ServerGroups(Func<ServerGroup, IJobQueue>? create)
@@ -62,6 +62,9 @@ internal sealed class ServerGroups(Func<ServerGroup, IJobQueue>? create)
     /// <exception cref="IOException">It is not a server of any group.</exception>
     public ConnectionSlots SlotsOf(ServerAddress server) =>
         _slots.TryGetValue(server, out var slots) ? slots : throw new IOException($"The job queue granted {server}, which is not a server of any group.");
+
+    /// <summary>Connections to a server that are open or being dialled; 0 for one that is in no group.</summary>
+    public int OpenConnections(ServerAddress server) => _slots.TryGetValue(server, out var slots) ? slots.Open : 0;
 
     private static ActiveGroup Adjust(ActiveGroup group, ActiveGroup known, List<(string Name, Exception? Why)> fixedGroups)
     {

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Diagnostics.Metrics;
 using Cmi;
 using Cmi.Hosting;
 using Microsoft.Extensions.Configuration;
@@ -108,6 +109,13 @@ public static class CmiServiceCollectionExtensions
         return builder.Use(ServiceDescriptor.Singleton(services => new JobQueueFactory(group => create(services, group))));
     }
 
+    /// <summary>Has one record for each exchange handed to the host's own log, in the place of <see cref="CmiOptions.AccessLog"/>.</summary>
+    /// <param name="builder">What <c>AddCmi</c> returned.</param>
+    /// <param name="create">Makes the log; the container disposes it.</param>
+    /// <returns>The same builder.</returns>
+    public static ICmiBuilder UseAccessLog(this ICmiBuilder builder, Func<IServiceProvider, IAccessLog> create) =>
+        builder.Use(ServiceDescriptor.Singleton(create));
+
     private static ICmiBuilder Use(this ICmiBuilder builder, ServiceDescriptor part)
     {
         ArgumentNullException.ThrowIfNull(builder);
@@ -121,7 +129,9 @@ public static class CmiServiceCollectionExtensions
         services.GetRequiredService<IConnectionManager>(),
         services.GetRequiredService<IBufferStore>(),
         services.GetService<JobQueueFactory>()?.Create,
-        services.GetService<ILogger<CmiEngine>>());
+        services.GetService<ILogger<CmiEngine>>(),
+        services.GetService<IMeterFactory>(),
+        services.GetService<IAccessLog>());
 
     private sealed record JobQueueFactory(Func<ServerGroup, IJobQueue> Create);
 

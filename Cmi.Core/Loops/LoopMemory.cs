@@ -16,6 +16,11 @@ internal sealed class LoopMemory(int scratchBytes)
 
     private readonly Stack<byte[]>[] _free = [new(), new(), new(), new(), new()];
 
+    /// <summary>What replies may keep in blocks of one loop while the store has no room at once, and what those that leave may keep beyond that.</summary>
+    public const int MaxKeptReplyBytes = 2 << 20, LeavingReserveBytes = 2 << 20;
+
+    private int _keptReplyBytes;
+
     /// <summary>Where bytes are received and decoded. Whoever returns to the loop leaves nothing in it.</summary>
     public byte[] Scratch { get; private set; } = new byte[scratchBytes];
 
@@ -44,6 +49,23 @@ internal sealed class LoopMemory(int scratchBytes)
         BlocksOut--;
         var bits = int.Log2(block.Length);
         if (bits <= LargestBits && _free[bits - SmallestBits].Count < MaxKept) _free[bits - SmallestBits].Push(block);
+    }
+
+    /// <summary>Takes a block for a reply for which the store has no room.</summary>
+    /// <returns>The block; <see langword="null"/>: the loop keeps as much as it may.</returns>
+    public byte[]? RentKept(int atLeast, bool isLeaving)
+    {
+        if (_keptReplyBytes + atLeast > MaxKeptReplyBytes + (isLeaving ? LeavingReserveBytes : 0)) return null;
+        var block = Rent(atLeast);
+        _keptReplyBytes += block.Length;
+        return block;
+    }
+
+    /// <summary>Gives such a block back.</summary>
+    public void ReturnKept(byte[] block)
+    {
+        _keptReplyBytes -= block.Length;
+        Return(block);
     }
 
     /// <summary>Bytes that wait in a block of their own; empty costs nothing.</summary>

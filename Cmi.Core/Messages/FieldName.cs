@@ -5,5 +5,5 @@ internal enum FieldName : byte
 {
     Other, Host, ContentLength, TransferEncoding, Connection, KeepAlive, ProxyConnection, Te, Trailer, Upgrade, Expect, Via, MaxForwards,
     Forwarded, XForwardedFor, XForwardedProto, XForwardedHost, ProxyAuthenticate, ProxyAuthorization, Authorization, Cookie,
-    ContentType, Date, XAccelBuffering, RetryAfter, Http2Settings,
+    ContentType, Date, XAccelBuffering, RetryAfter, Http2Settings, TraceParent, TraceState,
 }

@@ -14,8 +14,10 @@ internal static class FieldNames
         6 => Either(name, "cookie"u8, FieldName.Cookie, "expect"u8, FieldName.Expect),
         7 => Either(name, "upgrade"u8, FieldName.Upgrade, "trailer"u8, FieldName.Trailer),
         9 => Is(name, "forwarded"u8, FieldName.Forwarded),
-        10 => Either(name, "connection"u8, FieldName.Connection, "keep-alive"u8, FieldName.KeepAlive),
-        11 => Is(name, "retry-after"u8, FieldName.RetryAfter),
+        10 => (name[0] | 0x20) == 't'
+            ? Is(name, "tracestate"u8, FieldName.TraceState)
+            : Either(name, "connection"u8, FieldName.Connection, "keep-alive"u8, FieldName.KeepAlive),
+        11 => Either(name, "retry-after"u8, FieldName.RetryAfter, "traceparent"u8, FieldName.TraceParent),
         12 => Either(name, "content-type"u8, FieldName.ContentType, "max-forwards"u8, FieldName.MaxForwards),
         13 => Is(name, "authorization"u8, FieldName.Authorization),
         14 => Either(name, "content-length"u8, FieldName.ContentLength, "http2-settings"u8, FieldName.Http2Settings),

@@ -70,6 +70,9 @@ public sealed class CmiOptions
     /// <summary>What goes through the buffer store.</summary>
     public BufferUseOptions Buffers { get; }
 
+    /// <summary>One record for each exchange.</summary>
+    public AccessLogOptions AccessLog { get; } = new();
+
     /// <summary>Adds a place where clients connect.</summary>
     /// <param name="url">Such as <c>http://127.0.0.1:8080</c>; port 0 picks a free one.</param>
     public void Listen(string url) => Endpoints.Add(url);
@@ -201,4 +204,23 @@ public sealed class BufferUseOptions
         get => _always ?? Inherited?.Always ?? false;
         set => _always = value;
     }
+}
+
+/// <summary>One record for each exchange. <para>Threading: as <see cref="CmiOptions"/>.</para></summary>
+public sealed class AccessLogOptions
+{
+    /// <summary>Where the records go. A file is opened for appending, and anew when it was moved away or truncated, or at SIGHUP.</summary>
+    /// <value>The path of a file; <c>-</c> for standard output; <see langword="null"/> or empty, the default: there is no access log.</value>
+    public string? Path { get; set; }
+
+    /// <summary>How a record is written.</summary>
+    /// <value>
+    /// Text with names in braces, such as <c>{client} "{method} {target}" {status} {total_ms}</c>; <see langword="null"/> or empty, the default: one
+    /// JSON object a line. The names are in <c>docs/access-log.md</c>.
+    /// </value>
+    public string? Template { get; set; }
+
+    /// <summary>What may wait to be written; twice that is held. A record that finds no room is lost and counted.</summary>
+    /// <value>Bytes; 1 MiB by default; 65,536 to 1 GiB.</value>
+    public int BufferBytes { get; set; } = 1 << 20;
 }

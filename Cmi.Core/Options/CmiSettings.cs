@@ -46,6 +46,7 @@ internal static class CmiSettings
         new TimeSetting("Timeouts:Queue", o => o.Timeouts.Queue, (o, value) => o.Timeouts.Queue = value),
         new TimeSetting("Timeouts:Exchange", o => o.Timeouts.Exchange, (o, value) => o.Timeouts.Exchange = value),
         new TimeSetting("Timeouts:Tunnel", o => o.Timeouts.Tunnel, (o, value) => o.Timeouts.Tunnel = value),
+        new TimeSetting("Timeouts:DrainDelay", o => o.Timeouts.DrainDelay, (o, value) => o.Timeouts.DrainDelay = value, zeroAllowed: true),
         new TimeSetting("Timeouts:Drain", o => o.Timeouts.Drain, (o, value) => o.Timeouts.Drain = value, zeroAllowed: true),
 
         new NumberSetting("Limits:MaxRequestHeadBytes", 1024, MiB,
@@ -86,6 +87,11 @@ internal static class CmiSettings
         new AddressesSetting("Forwarded:TrustedNetworks", o => o.Forwarded.TrustedNetworks, ReadNetwork, mayBeEmpty: _ => true),
 
         new FlagSetting("Buffers:Always", (o, value) => o.Buffers.Always = value),
+
+        new TextSetting("AccessLog:Path", o => o.AccessLog.Path, (o, value) => o.AccessLog.Path = value, "the path of a file, or -", PathFault),
+        new TextSetting("AccessLog:Template", o => o.AccessLog.Template, (o, value) => o.AccessLog.Template = value, "text with names in braces", TemplateFault),
+        new NumberSetting("AccessLog:BufferBytes", 65_536, 1024 * MiB,
+            o => o.AccessLog.BufferBytes, (o, value) => o.AccessLog.BufferBytes = value),
     ];
 
     /// <summary>The settings of a server group, by their names in it.</summary>
@@ -111,6 +117,11 @@ internal static class CmiSettings
 
     // Of a head limit that is a fault itself nothing follows for the line.
     private static int HighestRequestLine(CmiOptions o) => o.Limits.MaxRequestHeadBytes is var head and >= 1024 and <= MiB ? head : MiB;
+
+    private static string? PathFault(string path) =>
+        path != Telemetry.AccessLogFile.StandardOutput && !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(path))) ? "is in no directory that is there" : null;
+
+    private static string? TemplateFault(string template) => Telemetry.TemplateAccessLine.TryParse(template, out _, out var fault) ? null : fault;
 
     // Two endpoints with port 0 get different ports, so they are not the same.
     private static (string?, object?) ReadEndpoint(string? text) =>

@@ -144,3 +144,26 @@ internal sealed class FlagSetting(string key, Action<CmiOptions, bool> set) : Va
 
     private protected override string Rule(CmiOptions options) => "true or false";
 }
+
+/// <summary>A text; an empty one is as good as none.</summary>
+/// <param name="key">Its name below <c>Cmi:</c>.</param>
+/// <param name="get">Its value.</param>
+/// <param name="set">Changes it.</param>
+/// <param name="rule">What it must be.</param>
+/// <param name="fault">What is wrong with a text, as the end of a sentence that began with it.</param>
+internal sealed class TextSetting(string key, Func<CmiOptions, string?> get, Action<CmiOptions, string?> set, string rule, Func<string, string?> fault)
+    : Setting(key)
+{
+    internal string Rule => rule;
+
+    internal override void Bind(CmiOptions options, IConfigurationSection value, List<string> faults)
+    {
+        if (value.GetChildren().Any()) faults.Add($"{value.Path} is a section; it must be {rule}.");
+        else set(options, string.IsNullOrEmpty(value.Value) ? null : value.Value);
+    }
+
+    internal override void Check(CmiOptions options, List<string> faults, string name)
+    {
+        if (get(options) is { Length: > 0 } text && fault(text) is { } offence) faults.Add($"{name} is '{text}'; it {offence}.");
+    }
+}

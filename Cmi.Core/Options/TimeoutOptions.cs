@@ -90,6 +90,13 @@ public sealed class TimeoutOptions : RouteTimeoutOptions
     /// <value>30 s by default; above 0, at most 1 day.</value>
     public TimeSpan ServerIdle { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// At shutdown, how long clients are still accepted, while the readiness check says no and every reply that its client's connection closes: time for a
+    /// load balancer to notice. <see cref="Drain"/> follows.
+    /// </summary>
+    /// <value>0 by default: the drain begins at once; to 1 day.</value>
+    public TimeSpan DrainDelay { get; set; }
+
     /// <summary>At shutdown, for requests whose head has arrived. Then they are cut.</summary>
     /// <value>30 s by default; from 0 to 1 day.</value>
     public TimeSpan Drain { get; set; } = TimeSpan.FromSeconds(30);

@@ -1,3 +1,5 @@
+using Cmi.Telemetry;
+
 namespace Cmi.Servers;
 
 /// <summary>
@@ -5,7 +7,7 @@ namespace Cmi.Servers;
 /// end or unasked bytes without probing.
 /// <para>Threading: the loop of the pool.</para>
 /// </summary>
-internal sealed class ServerConnection(ServerPool pool, ServerAddress server, ConnectionSlots slots, IConnection connection) : IConnectionOwner
+internal sealed class ServerConnection(ServerPool pool, ServerAddress server, ConnectionSlots slots, IConnection connection, ServerCounters counters, long openedAt) : IConnectionOwner
 {
     internal ServerConnection? Newer, Older;                        // neighbours among the idle ones of its server
     internal bool IsIdle;
@@ -19,6 +21,12 @@ internal sealed class ServerConnection(ServerPool pool, ServerAddress server, Co
 
     public IConnection Connection => connection;
 
+    /// <summary>What its loop counts of the server.</summary>
+    public ServerCounters Counters => counters;
+
+    /// <summary>When it was opened, in milliseconds of the loop.</summary>
+    public long OpenedAt => openedAt;
+
     /// <summary>Closes it for good, and gives its slot back.</summary>
     /// <param name="abort">Why it is reset; <see langword="null"/>: a clean close.</param>
     public void Close(string? abort)
@@ -27,6 +35,7 @@ internal sealed class ServerConnection(ServerPool pool, ServerAddress server, Co
         if (abort is null) connection.Close();
         else connection.Abort(abort);
         slots.Release();
+        pool.NoteClosed(this);
     }
 
     void IConnectionOwner.OnReady(IConnection ready)
@@ -43,6 +52,7 @@ internal readonly struct ServerLease(ServerPool pool, ServerConnection connectio
 
     public bool IsNone => connection is null;
     public IConnection Connection => connection.Connection;
+    public ServerCounters Counters => connection.Counters;
 
     /// <summary>Gives back a connection that a whole, clean exchange has earned reuse.</summary>
     public void Reuse()

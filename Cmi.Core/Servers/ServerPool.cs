@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
+using Cmi.Telemetry;
 
 namespace Cmi.Servers;
 
@@ -12,21 +14,30 @@ namespace Cmi.Servers;
 /// <param name="slots">The bounds of each server, shared by all loops.</param>
 /// <param name="reclaim">Asks the pools of all loops to close an idle connection to a server.</param>
 /// <param name="idleMs">How long one stays idle.</param>
-internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Func<ServerAddress, ConnectionSlots> slots, Action<ServerAddress> reclaim, long idleMs)
+/// <param name="metrics">Is told how long connections were open.</param>
+internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Func<ServerAddress, ConnectionSlots> slots, Action<ServerAddress> reclaim, long idleMs, CmiMetrics? metrics = null)
 {
     private long _idleMs = idleMs;
     private readonly Dictionary<ServerAddress, IdleList> _idle = [];
     private LoopTimer? _timer;
     private bool _closed;
 
-    private sealed class IdleList
+    private sealed class IdleList(ServerCounters counters)
     {
+        public readonly ServerCounters Counters = counters;
         public ServerConnection? Newest, Oldest;
         public int Count;
     }
 
     /// <summary>Idle connections, over all servers.</summary>
     public int IdleCount { get; private set; }
+
+    /// <summary>What this loop has counted of each server that it has been to.</summary>
+    /// <value>Any thread may read it.</value>
+    public ConcurrentDictionary<ServerAddress, ServerCounters> Counters { get; } = [];
+
+    /// <summary>What this loop counts of a server.</summary>
+    public ServerCounters CountersOf(ServerAddress server) => ListOf(server).Counters;
 
     /// <summary>Takes the idle connection that was used last.</summary>
     public bool TryTake(ServerAddress server, out ServerLease lease)
@@ -55,7 +66,7 @@ internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Fun
             slot.Release();
             throw;
         }
-        return new(this, new ServerConnection(this, server, slot, connection));
+        return new(this, new ServerConnection(this, server, slot, connection, CountersOf(server), loop.Now));
     }
 
     /// <summary>Closes the idle connection that is least likely to be used again, if someone waits for its slot.</summary>
@@ -97,7 +108,7 @@ internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Fun
             connection.Close(null);
             return;
         }
-        if (!_idle.TryGetValue(connection.Server, out var list)) _idle.Add(connection.Server, list = new());
+        var list = ListOf(connection.Server);
         if (list.Count >= bounds.MaxIdle) DropIdle(list.Oldest!);          // this one is the warmer
         connection.Generation++;
         connection.IsIdle = true;
@@ -107,6 +118,7 @@ internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Fun
         list.Newest = connection;
         list.Oldest ??= connection;
         list.Count++;
+        list.Counters.Idle++;
         IdleCount++;
         connection.Connection.SetOwner(connection);
         _timer ??= new(static pool => ((ServerPool)pool!).Expire(), this);
@@ -120,6 +132,18 @@ internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Fun
         connection.Close(null);
     }
 
+    internal void NoteClosed(ServerConnection connection) =>
+        metrics?.ServerConnectionClosed(connection.Counters.Labels, (loop.Now - connection.OpenedAt) / 1000.0);
+
+    private IdleList ListOf(ServerAddress server)
+    {
+        if (_idle.TryGetValue(server, out var list)) return list;
+        if (!Counters.TryGetValue(server, out var counters)) Counters[server] = counters = new(new(server));        // they outlive the list
+        list = new(counters);
+        _idle.Add(server, list);
+        return list;
+    }
+
     private void Unlink(IdleList list, ServerConnection connection)
     {
         if (connection.Newer is { } newer) newer.Older = connection.Older;
@@ -129,6 +153,7 @@ internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Fun
         connection.Newer = connection.Older = null;
         connection.IsIdle = false;
         list.Count--;
+        list.Counters.Idle--;
         IdleCount--;
         if (IdleCount == 0 && _timer is not null) loop.ClearTimer(_timer);
     }

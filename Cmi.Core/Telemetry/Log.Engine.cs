@@ -17,6 +17,9 @@ internal static partial class Log
     [LoggerMessage(2003, LogLevel.Information, "Stopped.")]
     public static partial void Stopped(this ILogger logger);
 
+    [LoggerMessage(2004, LogLevel.Information, "Leaving: clients are accepted for {Seconds} s more, and told to close.")]
+    public static partial void Leaving(this ILogger logger, double seconds);
+
     [LoggerMessage(2010, LogLevel.Warning, "Attempt {Attempt} at server {Server} failed: {Reason}.")]
     public static partial void AttemptFailed(this ILogger logger, int attempt, ServerAddress server, string reason);
 
@@ -49,4 +52,13 @@ internal static partial class Log
 
     [LoggerMessage(2033, LogLevel.Warning, "The queue of the server group {Group} cannot take other servers or limits; the new ones count from the next start.")]
     public static partial void GroupStays(this ILogger logger, string group, Exception? exception);
+
+    [LoggerMessage(2040, LogLevel.Error, "The access log {Path} cannot be written; its records are lost until it can be again.")]
+    public static partial void AccessLogFailed(this ILogger logger, Exception exception, string path);
+
+    [LoggerMessage(2041, LogLevel.Warning, "{Count} records of the access log were lost.")]
+    public static partial void AccessLogDropped(this ILogger logger, long count);
+
+    [LoggerMessage(2042, LogLevel.Error, "The host's access log failed; this is told once.")]
+    public static partial void AccessLogThrew(this ILogger logger, Exception exception);
 }

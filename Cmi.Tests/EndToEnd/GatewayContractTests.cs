@@ -17,10 +17,52 @@ public sealed class GatewayContractTests
         Assert.That(gateway.Output, Has.Some.StartsWith("buffers: ram "));
     }
 
+    [TestCase("ram", "^buffers: ram ")]
+    [TestCase("flash", "^buffers: flash 64M in ")]
+    [TestCase("disk", "^buffers: disk 64M in ")]
+    [TestCase("tiered", "^buffers: ram .*, flash 64M, disk 64M in ")]
+    public async Task EveryStore_HoldsLargeReplies_AndLeavesNoFile(string kind, string line)
+    {
+        await using var server = await KestrelServer.StartAsync();
+        string path;
+        await using (var gateway = await GatewayProcess.StartAsync([.. server.AsOptions(), "--buffer", kind, "--buffer-ram", "1M", "--buffer-flash", "64M", "--buffer-disk", "64M"]))
+        {
+            var told = gateway.Output.Single(said => said.StartsWith("buffers: ", StringComparison.Ordinal));
+            Assert.That(told, Does.Match(line));
+            path = told.Contains(" in ", StringComparison.Ordinal) ? told[(told.IndexOf(" in ", StringComparison.Ordinal) + 4)..] : "";
+            using var client = new HttpClient();
+            var replies = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => client.GetByteArrayAsync(gateway.At("/bytes/3000000"))));
+            Assert.That(replies, Has.All.Length.EqualTo(3_000_000));
+            gateway.Terminate();
+            Assert.That(await gateway.ExitAsync(), Is.Zero);
+        }
+        Assert.That(path.Length > 0 && Directory.Exists(path), Is.False, "its own directory is left");
+    }
+
+    [TestCase("flash")]
+    [TestCase("disk")]
+    public async Task DirectoryCannotBeUsed_FlashOrDiskAlone_IsSaid_AndEndsWith2(string kind)
+    {
+        var result = await GatewayProcess.RunAsync("--buffer", kind, "--buffer-path", "/proc/none", "--server", "http://127.0.0.1:1", "--listen", "http://127.0.0.1:0");
+
+        Assert.That(result.ExitCode, Is.EqualTo(2));
+        Assert.That(result.Errors, Does.Contain("/proc/none"));
+    }
+
+    [Test]
+    public async Task DirectoryCannotBeUsed_AsATier_RamDoesTheWork()
+    {
+        await using var server = await KestrelServer.StartAsync();
+        await using var gateway = await GatewayProcess.StartAsync([.. server.AsOptions(), "--buffer-path", "/proc/none"]);
+        using var client = new HttpClient();
+
+        Assert.That(await client.GetByteArrayAsync(gateway.At("/bytes/3000000")), Has.Length.EqualTo(3_000_000));
+    }
+
     [Test]
     public async Task UnknownOptionsAndBadSettings_AreAllListed_AndEndWith2()
     {
-        var result = await GatewayProcess.RunAsync("--frobnicate", "--loops=0", "--admin", "http://127.0.0.1:9", "--Cmi:Retry:Attempts=x", "--Cmi:Typo=1");
+        var result = await GatewayProcess.RunAsync("--frobnicate", "--loops=0", "--admin", "127.0.0.1", "--Cmi:Retry:Attempts=x", "--Cmi:Typo=1");
 
         Assert.That(result.ExitCode, Is.EqualTo(2));
         Assert.That(result.Output, Is.Empty);

@@ -43,8 +43,9 @@ internal sealed class GatewayProcess : IAsyncDisposable
         ListensAsync(Programs.Start("dotnet", [Path, "--listen", "http://127.0.0.1:0", .. arguments]));
 
     /// <summary>Starts it with one loop and no more than so many open files and sockets.</summary>
+    // In memory: the handles of files would only blur how many are left.
     internal static Task<GatewayProcess> StartWithHandlesAsync(int handles) =>
-        ListensAsync(Programs.Start("/bin/sh", ["-c", $"ulimit -n {handles} && exec dotnet \"$0\" --listen http://127.0.0.1:0 --loops 1", Path]));
+        ListensAsync(Programs.Start("/bin/sh", ["-c", $"ulimit -n {handles} && exec dotnet \"$0\" --listen http://127.0.0.1:0 --loops 1 --buffer ram", Path]));
 
     private static async Task<GatewayProcess> ListensAsync(Process process)
     {

@@ -82,6 +82,57 @@ public sealed class DrainTests
         Assert.That(gateway.Server(1).Connections, Has.All.Property(nameof(Cmi.Testing.InMemoryPeer.Reset)).True);
     }
 
+    [Test]
+    public async Task DuringTheDelay_ClientsAreAcceptedAndToldToClose()
+    {
+        await using var gateway = new TestGateway(options => options.Timeouts.DrainDelay = TimeSpan.FromSeconds(5), servers: 1);
+        gateway.AnswerAll(head => Http.Ok(Http.PathOf(head)));
+        var (idle, kept) = (gateway.Connect(), gateway.Connect());
+        kept.Send(Http.Get("/1"));
+        Assert.That(kept.ReceiveReply().Field("Connection"), Is.Null);
+        var stopped = Stop(gateway);
+        var late = gateway.Connect();
+        late.Send(Http.Get("/2"));
+        kept.Send(Http.Get("/3") + Http.Get("/4"));
+        gateway.Run();
+        Assert.That(late.ReceiveReply().Field("Connection"), Is.EqualTo("close"));
+        Assert.That(Http.Replies(kept.ReceiveAll()).Select(reply => (reply.Text, reply.Field("Connection"))), Is.EqualTo(((string, string?)[])[("/3", null), ("/4", "close")]));
+        Assert.That(idle.IsOpen());
+        gateway.Advance(4.9);
+        Assert.That(idle.IsOpen());
+        gateway.Advance(0.1);
+        Assert.That(idle.Ended);
+        foreach (var client in new[] { idle, kept, late }) client.Close();
+        gateway.Run();
+        Assert.That(stopped.IsCompletedSuccessfully);
+    }
+
+    [Test]
+    public async Task SecondStop_EndsTheDelayAndTheDrain()
+    {
+        await using var gateway = new TestGateway(options => options.Timeouts.DrainDelay = TimeSpan.FromHours(1), servers: 1);
+        var client = gateway.Connect();
+        var stopped = Stop(gateway);
+        gateway.Transport.Crank.All[0].Run(() => _ = gateway.Engine.StopAsync(new CancellationToken(canceled: true)));
+        gateway.Run();
+        Assert.That((stopped.IsCompletedSuccessfully, client.IsOpen()), Is.EqualTo((true, false)));
+    }
+
+    [Test]
+    public async Task RequestThatHadArrivedUnseen_IsAnsweredWithClose()
+    {
+        await using var gateway = new TestGateway(servers: 1);
+        gateway.AnswerAll(_ => Http.Ok("yes"));
+        var client = gateway.Connect();
+        client.Send(Http.Get("/first"));
+        client.ReceiveReply();
+        // The loops do not run between these two.
+        client.Send(Http.Get("/"));
+        _ = Stop(gateway);
+        var reply = client.ReceiveReply();
+        Assert.That((reply.Text, reply.Field("Connection"), client.Ended), Is.EqualTo(("yes", "close", true)));
+    }
+
     private static Task Stop(TestGateway gateway)
     {
         Task stopped = null!;

@@ -18,6 +18,13 @@ public sealed class EngineSoakTests
     [Category("Slow")]
     public Task ManySeeds_AreAnsweredRight() => RunAsync(1000, 5000);
 
+    [TestCaseSource(nameof(FixedGroups))]
+    public Task OverTiersThatFail_EverySeedIsAnsweredRight(int group) => RunAsync(group * SeedsOfGroup, SeedsOfGroup, isTiered: true);
+
+    [Test]
+    [Category("Slow")]
+    public Task OverTiersThatFail_ManySeedsAreAnsweredRight() => RunAsync(1000, 3000, isTiered: true);
+
     /// <summary>For a seed that failed: <c>dotnet test --filter OneSeed -- 'TestRunParameters.Parameter(name="seed",value="17")'</c>.</summary>
     [Test]
     [Explicit]
@@ -25,11 +32,11 @@ public sealed class EngineSoakTests
 
     private static IEnumerable<int> FixedGroups => Enumerable.Range(0, Groups);
 
-    private static async Task RunAsync(int first, int count)
+    private static async Task RunAsync(int first, int count, bool isTiered = false)
     {
         for (var seed = first; seed < first + count; seed++)
         {
-            var plan = new SoakPlan(seed);
+            var plan = new SoakPlan(seed, isTiered);
             var run = new SoakRun(plan);
             try
             {

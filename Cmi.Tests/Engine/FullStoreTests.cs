@@ -113,22 +113,42 @@ public sealed class FullStoreTests
     }
 
     [Test]
-    public async Task SmallReplyCannotBeKept_RefusedInsteadOfLost()
+    public async Task SmallReplyBeforeItsTurn_WaitsInTheLoopsMemoryWhateverTheStoreSays([Values("refuses", "full", "later", "fails")] string answer)
     {
         await using var gateway = new TestGateway(servers: 2);
-        gateway.Store.RefusesBuffers = true;
+        gateway.Store.RefusesBuffers = answer == "refuses";
+        gateway.Store.Capacity = answer == "full" ? 0 : long.MaxValue;
+        gateway.Store.Defers = answer == "later";
+        gateway.Store.FailsCreation = answer == "fails";
         var client = gateway.Connect();
         client.Send(Http.Get("/1") + Http.Get("/2"));
         gateway.Run();
         gateway.At(2).Send(Http.Ok("2"));
         gateway.Run();
         gateway.At(1).Send(Http.Ok("1"));
-        Assert.That(Http.Replies(client.ReceiveAll()).Select(reply => reply.Status), Is.EqualTo((int[])[200, 503]));
+        Assert.That(Http.Replies(client.ReceiveAll()).Select(reply => reply.Text), Is.EqualTo((string[])["1", "2"]));
+    }
+
+    [Test]
+    public async Task MoreSmallRepliesThanTheLoopMayKeep_TheRestAreRefusedAndInOrder()
+    {
+        await using var gateway = new TestGateway(options => options.Limits.MaxPipelinedRequests = 1000, servers: 1);
+        gateway.Store.RefusesBuffers = true;
+        var client = gateway.Connect();
+        client.Send(string.Concat(Enumerable.Range(0, 200).Select(i => Http.Get($"/{i}"))));
+        gateway.Run();
+        for (var i = 2; i <= 200; i++) gateway.At(1, i).Send(Http.Ok(new((char)('a' + (i % 26)), 16_000)));
+        gateway.Run();
+        gateway.At(1).Send(Http.Ok("first"));
+        var replies = Http.Replies(client.ReceiveAll());
+        Assert.That(replies, Has.Count.EqualTo(200));
+        Assert.That((replies[0].Text, replies[1].Text[0], replies[100].Text[0], replies[199].Status), Is.EqualTo(("first", 'c', (char)('a' + (101 % 26)), 503)));
+        Assert.That(replies.Count(reply => reply.Status == 200), Is.EqualTo(1 + (2 << 20) / (16 << 10)));
     }
 
     [TestCase(true)]
     [TestCase(false)]
-    public async Task HalfSentSmallReplyCannotBeKept_ItIsCutAndNothingElseIsSentInItsPlace(bool refuses)
+    public async Task HalfSentSmallReply_IsFinishedWhateverTheStoreSays(bool refuses)
     {
         await using var gateway = new TestGateway(servers: 2, transport: new() { Capacity = 20_000 });
         var (client, other) = (gateway.Connect(), gateway.Connect());
@@ -147,11 +167,11 @@ public sealed class FullStoreTests
         other.ReceiveAll();
         var text = client.ReceiveAll();
         Assert.That(text, Does.Not.Contain("3333"), "content of another client");
-        Assert.That(client.IsOpen(), Is.False, "it can never be whole");
+        Assert.That(Http.Replies(text).Select(reply => reply.Text), Is.EqualTo((string[])[new('1', 15_000), new('2', 15_000)]));
     }
 
     [Test]
-    public async Task OnlyStackedRequestsHoldTheStore_TheLeavingReplyIsCutInTheEnd()
+    public async Task OnlyStackedRequestsHoldTheStore_TheLeavingReplyFlowsPastIt()
     {
         await using var gateway = new TestGateway(options => options.Reply.Commit = CommitMode.Stream, servers: 1);
         gateway.Store.Capacity = 2000;
@@ -159,10 +179,12 @@ public sealed class FullStoreTests
         client.Send(Http.Get("/1") + Http.Send("PUT", "/2", new('x', 2000)));
         gateway.Run();
         gateway.At(1).Send(Http.OkHead($"Content-Length: {Large}\r\n") + new string('y', 30_000));
-        gateway.Advance(31);
         gateway.Run();
-        client.ReceiveAll();
-        Assert.That(client.IsOpen(), Is.False, "nothing else would ever make room");
+        gateway.At(1).Send(new string('y', Large - 30_000));
+        Assert.That(Receive(gateway, client, 1)[0].Text, Is.EqualTo(new string('y', Large)));
+        gateway.At(1).ReceiveAll();
+        gateway.At(1).Send(Http.Ok("2"));
+        Assert.That(Receive(gateway, client, 1)[0].Text, Is.EqualTo("2"));
     }
 
     private static List<WireMessage> Receive(TestGateway gateway, InMemoryPeer client, int replies)

@@ -30,11 +30,21 @@ internal sealed class ScriptedStore : IBufferStore
     /// <summary>GetMemory throws.</summary>
     public bool FailsWrites { get; set; }
 
+    /// <summary>Flushing fails: a write behind has gone wrong.</summary>
+    public bool FailsFlushes { get; set; }
+
+    /// <summary>TryCreate throws.</summary>
+    public bool FailsCreation { get; set; }
+
+    /// <summary>Questions for room are answered with Failed.</summary>
+    public bool FailsRoom { get; set; }
+
     /// <summary>Answers that wait.</summary>
     public int Deferred => _deferred.Count;
 
     public IBuffer? TryCreate(ILoop loop, long? expectedBytes)
     {
+        if (FailsCreation) throw new IOException("The test wants no buffer to be made.");
         if (RefusesBuffers) return null;
         Made++;
         var buffer = new Buffer(this, loop);
@@ -68,7 +78,7 @@ internal sealed class ScriptedStore : IBufferStore
         return new(later.Task);
     }
 
-    private sealed class Buffer(ScriptedStore store, ILoop loop) : IBuffer
+    private sealed class Buffer(ScriptedStore store, ILoop loop) : IFlushableBuffer
     {
         private byte[] _bytes = new byte[256];
         private int _length;
@@ -89,7 +99,7 @@ internal sealed class ScriptedStore : IBufferStore
 
         public void Advance(int count) => _length += count;
 
-        public ValueTask<Room> WaitForRoomAsync(CancellationToken cancellationToken) => store.Answer(() => store.Held >= store.Capacity ? Room.Full : Room.Ok);
+        public ValueTask<Room> WaitForRoomAsync(CancellationToken cancellationToken) => store.Answer(() => store.FailsRoom ? Room.Failed : store.Held >= store.Capacity ? Room.Full : Room.Ok);
 
         public void Complete()
         {
@@ -111,6 +121,9 @@ internal sealed class ScriptedStore : IBufferStore
                 return new BufferSlice(_bytes.AsMemory((int)offset, (int)Math.Min(maxBytes, _length - offset)).ToArray());
             });
         }
+
+        public async ValueTask FlushAsync(CancellationToken cancellationToken) =>
+            await store.Answer(() => store.FailsFlushes ? throw new IOException("The test wants flushes to fail.") : true);
 
         public void Release(long upTo) => _released = Math.Max(_released, upTo);
 

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Text;
 using Cmi.Queues;
 using Cmi.Testing;
@@ -12,7 +13,8 @@ internal sealed class TestGateway : IAsyncDisposable
     private readonly List<IJobQueue> _queues = [];
     private readonly Action<CmiOptions>? _configure;
 
-    public TestGateway(Action<CmiOptions>? configure = null, int servers = 2, InMemoryOptions? transport = null, IBufferStore? store = null, Func<ServerGroup, IJobQueue>? queue = null)
+    public TestGateway(Action<CmiOptions>? configure = null, int servers = 2, InMemoryOptions? transport = null, IBufferStore? store = null, Func<ServerGroup, IJobQueue>? queue = null,
+        IMeterFactory? meters = null, IAccessLog? accessLog = null)
     {
         Transport = new(transport);
         Store = store as ScriptedStore ?? new ScriptedStore();
@@ -24,7 +26,7 @@ internal sealed class TestGateway : IAsyncDisposable
             _queues.Add(queue?.Invoke(group) ?? new JobQueue(group, options.Limits.MaxQueuedRequests));
             return _queues[^1];
         }
-        Engine = new(options, Transport, store ?? Store, Create, Log);
+        Engine = new(options, Transport, store ?? Store, Create, Log, meters, accessLog);
         var started = Engine.StartAsync();
         Transport.Crank.RunUntil(started, TimeSpan.FromSeconds(10));
     }

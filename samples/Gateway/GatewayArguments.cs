@@ -36,6 +36,9 @@ internal sealed class GatewayArguments
     /// <summary>The configuration file; <see langword="null"/>: <c>appsettings.json</c> beside the program, if any.</summary>
     internal string? ConfigFile { get; private set; }
 
+    /// <summary>Where operators ask; <see langword="null"/>: nowhere.</summary>
+    internal string? Admin { get; private set; }
+
     internal bool Help { get; private set; }
 
     internal bool Version { get; private set; }
@@ -93,13 +96,13 @@ internal sealed class GatewayArguments
                 else Refuse(name, value, "must be a directory");
                 break;
             case "--buffer-ram":
-                Buffers = Buffers with { RamBytes = Budget(name, value) };
+                Buffers = Buffers with { RamBytes = Budget(name, value, BufferArguments.LowestRam) };
                 break;
             case "--buffer-flash":
-                Buffers = Buffers with { FlashBytes = Budget(name, value) };
+                Buffers = Buffers with { FlashBytes = Budget(name, value, BufferArguments.LowestDevice) };
                 break;
             case "--buffer-disk":
-                Buffers = Buffers with { DiskBytes = Budget(name, value) };
+                Buffers = Buffers with { DiskBytes = Budget(name, value, BufferArguments.LowestDevice) };
                 break;
             case "--loops":
                 Loops = Number(name, value, 1, MaxLoops);
@@ -108,7 +111,9 @@ internal sealed class GatewayArguments
                 if (Number(name, value, 0, 1_000_000) is not null) _settings["Cmi:Servers:MaxRequests"] = value;
                 break;
             case "--admin":
-                _faults.Add("--admin is not available yet.");
+                if (!ListenAddress.TryParse(value, out var admin, out fault)) Refuse(name, value, fault);
+                else if (admin.Kind != AddressKind.Tcp) Refuse(name, value, "must be http://HOST[:PORT]");
+                else Admin = value;
                 break;
             case "--config":
                 if (File.Exists(value)) ConfigFile = value;
@@ -130,10 +135,10 @@ internal sealed class GatewayArguments
         return null;
     }
 
-    private long? Budget(string name, string value)
+    private long? Budget(string name, string value, long lowest)
     {
-        if (ByteSize.TryParse(value, out var bytes) && bytes >= BufferArguments.LowestBudget) return bytes;
-        Refuse(name, value, $"must be a number of bytes, such as 67108864, 64M or 1G; at least {ByteSize.Format(BufferArguments.LowestBudget)}");
+        if (ByteSize.TryParse(value, out var bytes) && bytes >= lowest) return bytes;
+        Refuse(name, value, $"must be a number of bytes, such as 67108864, 64M or 1G; at least {ByteSize.Format(lowest)}");
         return null;
     }
 }

@@ -10,13 +10,14 @@ internal static class GatewayText
 
           --listen URL                    where clients connect; repeatable; port 0 picks a free one (http://127.0.0.1:8080)
           --server URL                    a server, http://HOST[:PORT] or unix:/PATH; repeatable (none: two demo servers start)
-          --buffer ram|flash|disk|tiered  which store holds requests and replies (tiered; only ram is available yet)
-          --buffer-path DIR               where flash and disk keep their files (no effect yet)
-          --buffer-ram BYTES              what the store may hold, with K, M or G (256M, or a quarter of the memory if that is less)
-          --buffer-flash BYTES            the same for flash (no effect yet)
-          --buffer-disk BYTES             the same for disk (no effect yet)
+          --buffer ram|flash|disk|tiered  which store holds requests and replies (tiered: RAM, then flash, then disk)
+          --buffer-path DIR               where flash and disk keep their files (a new temporary directory, removed on exit)
+          --buffer-ram BYTES              what may be held in RAM, with K, M or G (256M, or a quarter of the memory if that is less)
+          --buffer-flash BYTES            the same for flash (1G, less where less is free)
+          --buffer-disk BYTES             the same for disk (4G, less where less is free)
           --loops N                       event loops, the threads that carry connections (one for each processor)
           --max-requests-per-server N     requests in flight at one server; the rest wait in the queue (0: no limit)
+          --admin URL                     /metrics (Prometheus), /health/live, /health/ready and /status (JSON), on a port of their own (off)
           --config FILE                   a JSON file with a section Cmi, taken over when it changes (appsettings.json beside the program, if any)
           --Cmi:Section:Name=value        any single setting, such as --Cmi:Timeouts:Queue=00:00:05; CMI__Timeouts__Queue in the environment
           --Logging:LogLevel:Cmi=Debug    what is logged to standard error

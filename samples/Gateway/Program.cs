@@ -22,6 +22,7 @@ var faults = new List<string>(arguments.Faults);
 var configuration = GatewayConfiguration.Build(arguments, AppContext.BaseDirectory, faults);
 using var signals = new StopSignals();
 using var demo = GatewayConfiguration.NamesServers(arguments, configuration) ? null : new DemoServers();
+using var buffers = new GatewayBuffers(arguments.Buffers);
 using var host = BuildHost();
 try
 {
@@ -41,10 +42,20 @@ if (faults.Count > 0)
     return CannotWork;
 }
 
-if (arguments.Buffers.Notice() is { } notice) Console.Error.WriteLine(notice);
-Console.WriteLine($"buffers: ram {ByteSize.Format(host.Services.GetRequiredService<IOptions<RamBufferOptions>>().Value.MaxTotalBytes)}");
 try
 {
+    Console.WriteLine(buffers.Describe(host.Services.GetRequiredService<IBufferStore>()));
+}
+catch (IOException e)
+{
+    Console.Error.WriteLine($"Cannot buffer: {e.Message}");
+    return CannotWork;
+}
+var engine = host.Services.GetRequiredService<CmiEngine>();
+AdminEndpoints? admin = null;
+try
+{
+    if (arguments.Admin is { } url) admin = await AdminEndpoints.StartAsync(url, engine);        // first: a taken port must not cost clients
     await host.StartAsync();
 }
 catch (IOException e)
@@ -52,12 +63,14 @@ catch (IOException e)
     Console.Error.WriteLine($"Cannot listen: {e.Message}");
     return CannotListen;
 }
-var endpoints = host.Services.GetRequiredService<CmiEngine>().Endpoints;
+if (admin is not null) Console.WriteLine($"admin on {admin.Url}");
+var endpoints = engine.Endpoints;
 foreach (var endpoint in endpoints) Console.WriteLine($"listening on {endpoint}");
 if (demo is not null) Console.WriteLine(GatewayText.Demo(endpoints[0]));
 
 await signals.First;
 await host.StopAsync(signals.Second);
+if (admin is not null) await admin.DisposeAsync();
 return Stopped;
 
 static string? Version() => typeof(CmiEngine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
@@ -66,8 +79,8 @@ IHost BuildHost()
 {
     var builder = Host.CreateEmptyApplicationBuilder(null);
     builder.Services.AddCmi(configuration)
-        .UseSockets(o => o.LoopCount = arguments.Loops ?? o.LoopCount)
-        .UseRamBuffers(o => o.MaxTotalBytes = arguments.Buffers.RamBytes ?? o.MaxTotalBytes);
+        .UseSockets(o => o.LoopCount = arguments.Loops ?? o.LoopCount);
+    buffers.AddTo(builder.Services.AddCmi());
     builder.Services.AddCmi(o => GatewayConfiguration.Apply(arguments, o));
     foreach (var file in configuration.Providers.OfType<SettingsFile>()) builder.Services.AddSingleton<IValidateOptions<CmiOptions>>(file);
     if (demo is not null) builder.Services.AddCmi(o => GatewayConfiguration.AddDemo(demo.Urls, o));

@@ -4,13 +4,15 @@ using Microsoft.Extensions.Logging;
 namespace Cmi.Buffers;
 
 /// <summary>
-/// One store among those that a <see cref="TieredBufferStore"/> is made of: how full it is, and whether it works. A store that cannot tell how full it is
-/// shows its bound by being full once. <para>Threading: any loop; what is shared is single numbers, which may be a moment old.</para>
+/// One store among those that a <see cref="TieredBufferStore"/> is made of: how full it is, and whether it works. One that cannot tell how full it is counts
+/// as above its mark for a while after it was full. <para>Threading: any loop; what is shared is single numbers, which may be a moment old.</para>
 /// </summary>
 internal sealed class Tier
 {
     /// <summary>How long a tier that failed is left alone.</summary>
     public const long PassOverMs = 1_000;
+
+    private const long FullMs = 500;
 
     /// <summary>Every content may hold this much of a tier, however small the tier is.</summary>
     private const long LeastShareBytes = 128 << 10;
@@ -19,37 +21,34 @@ internal sealed class Tier
     private readonly TieredBufferOptions _options;
     private readonly ILogger _logger;
     private readonly bool _isLast;
-    private readonly long _measuredCapacity;
-    private long _heldBytes, _buffers;                              // only of a store that cannot tell
-    private long _learnedCapacity = long.MaxValue;                  // of such a store: what it held when it was full
+    private long _heldBytes, _buffers, _fullUntil = long.MinValue;  // only of a store that cannot tell
     private long _movedIn, _failures;
     private long _passOverUntil = long.MinValue;
 
     public Tier(IBufferStore store, int index, bool isLast, TieredBufferOptions options, ILogger logger)
     {
         (Store, Index, _isLast, _options, _logger, _measured) = (store, index, isLast, options, logger, store as IMeasuredBufferStore);
-        if (_measured is null) return;
-        foreach (var tier in _measured.GetUsage())
-            _measuredCapacity = tier.CapacityBytes > long.MaxValue - _measuredCapacity ? long.MaxValue : _measuredCapacity + tier.CapacityBytes;
+        var capacity = 0L;
+        foreach (var tier in _measured?.GetUsage() ?? []) capacity = tier.CapacityBytes > long.MaxValue - capacity ? long.MaxValue : capacity + tier.CapacityBytes;
+        CapacityBytes = _measured is null ? long.MaxValue : capacity;
+        ShareBytes = CapacityBytes == long.MaxValue ? long.MaxValue : Math.Max(LeastShareBytes, (long)(capacity * options.MaxShare));
     }
 
     public IBufferStore Store { get; }
 
     public int Index { get; }
 
-    /// <summary>What it may hold, as far as that is known by now.</summary>
-    public long CapacityBytes => _measured is null ? Volatile.Read(ref _learnedCapacity) : _measuredCapacity;
+    /// <summary>What it may hold; <see cref="long.MaxValue"/> where it cannot tell.</summary>
+    public long CapacityBytes { get; }
 
     /// <summary>What one content may hold of it.</summary>
-    public long ShareBytes => CapacityBytes is var capacity && capacity == long.MaxValue ? long.MaxValue : Math.Max(LeastShareBytes, (long)(capacity * _options.MaxShare));
+    public long ShareBytes { get; }
 
     /// <summary>Whether it is so full that other tiers are better.</summary>
-    public bool IsAboveMark => !_isLast && Fill > _options.HighMark;
+    public bool IsAboveMark(long now) => IsFuller(_options.HighMark, now);
 
     /// <summary>Whether it is full enough that what waits in it goes on moving down.</summary>
-    public bool IsAboveLowMark => !_isLast && Fill > _options.LowMark;
-
-    private double Fill => _measured?.Fill ?? (CapacityBytes == long.MaxValue ? 0 : Volatile.Read(ref _heldBytes) / Math.Max(1.0, CapacityBytes));
+    public bool IsAboveLowMark(long now) => IsFuller(_options.LowMark, now);
 
     /// <summary>Whether it has failed a moment ago.</summary>
     public bool IsPassedOver(long now) => now < Volatile.Read(ref _passOverUntil);
@@ -64,10 +63,10 @@ internal sealed class Tier
 
     public void CountMovedIn(long bytes) => Interlocked.Add(ref _movedIn, bytes);
 
-    /// <summary>It had no room. One that cannot tell how much it may hold has shown it now.</summary>
-    public void WasFull()
+    /// <summary>It had no room.</summary>
+    public void WasFull(long now)
     {
-        if (_measured is null) Volatile.Write(ref _learnedCapacity, Volatile.Read(ref _heldBytes));
+        if (_measured is null) Volatile.Write(ref _fullUntil, now + FullMs);
     }
 
     /// <summary>It failed: for a moment it is passed over.</summary>
@@ -111,4 +110,7 @@ internal sealed class Tier
             (movedIn, failures) = (0, 0);                           // of a store that has tiers itself, its first takes what comes
         }
     }
+
+    // The last tier has no mark: there is nothing below it.
+    private bool IsFuller(double mark, long now) => !_isLast && (_measured is null ? now < Volatile.Read(ref _fullUntil) : _measured.Fill > mark);
 }

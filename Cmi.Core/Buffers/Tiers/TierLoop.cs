@@ -70,7 +70,7 @@ internal sealed class TierLoop
         {
             var capacity = Tiers[tier].CapacityBytes;
             (sample.At, sample.BytesLeft) = (Loop.Now + 1, Math.Max(LeastExtent / 4, capacity == long.MaxValue ? 0 : capacity >> 8));
-            sample.IsAbove = Tiers[tier].IsAboveMark;
+            sample.IsAbove = Tiers[tier].IsAboveMark(Loop.Now);
         }
         if (sample.IsAbove) Mover.Request();
         return sample.IsAbove;
@@ -79,8 +79,8 @@ internal sealed class TierLoop
     /// <summary>Counts bytes that came into a tier.</summary>
     public void CountIn(int tier, long bytes)
     {
-        _samples[tier].BytesLeft -= bytes;
         Tiers[tier].Count(bytes, 0);
+        if ((_samples[tier].BytesLeft -= bytes) <= 0) IsAboveMark(tier);
     }
 
     /// <summary>Counts bytes that were released.</summary>
@@ -108,7 +108,8 @@ internal sealed class TierLoop
     /// <summary>A tier had no room: what waits in it should move down.</summary>
     public void WasFull(int tier)
     {
-        Tiers[tier].WasFull();
+        Tiers[tier].WasFull(Loop.Now);
+        _samples[tier].BytesLeft = 0;                               // look again
         if (tier < Tiers.Length - 1) Mover.Request();
     }
 

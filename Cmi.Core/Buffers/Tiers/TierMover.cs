@@ -32,9 +32,6 @@ internal sealed class TierMover
     /// <summary>Whether anything moves: room will come of it.</summary>
     public bool IsMoving => _moves.AsSpan().ContainsAnyExcept(0);
 
-    /// <summary>Whether it is about to look for what can be moved: room may come of it.</summary>
-    public bool IsAboutToLook => _requested && _tiers.Loop.Now >= _restsUntil;
-
     /// <summary>Completes when a move has ended.</summary>
     public Task WhenMovedAsync(CancellationToken cancellationToken) =>
         (_moved ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task.WaitAsync(cancellationToken);
@@ -56,14 +53,18 @@ internal sealed class TierMover
         var isWanted = false;
         for (var tier = _tiers.Tiers.Length - 2; tier >= 0; tier--)         // the lower ones first: they make room for the upper
         {
-            if (!_tiers.Tiers[tier].IsAboveLowMark || _tiers.ExtentsOf(tier).Oldest is null) continue;
-            isWanted = true;
-            while (_moves[tier] < MaxMoves && _tiers.Loop.Now >= _restsUntil && HasPlaceBelow(tier) && Choose(tier) is { } extent) _ = MoveAsync(extent);
+            for (var begun = 0; begun < MaxMoves && IsWanted(tier); begun++)
+            {
+                isWanted = true;
+                if (_moves[tier] == MaxMoves || _tiers.Loop.Now < _restsUntil || !HasPlaceBelow(tier) || Choose(tier) is not { } extent) break;
+                _ = MoveAsync(extent);
+            }
         }
-        if (!IsMoving) EndWaits();
         if (isWanted) _tiers.Loop.SetTimer(_poll, _tiers.Loop.Now + PollMs);
         else _tiers.Loop.ClearTimer(_poll);
     }
+
+    private bool IsWanted(int tier) => _tiers.Tiers[tier].IsAboveLowMark(_tiers.Loop.Now) && _tiers.ExtentsOf(tier).Oldest is not null;
 
     private bool HasPlaceBelow(int tier)
     {
@@ -72,7 +73,7 @@ internal sealed class TierMover
         return false;
     }
 
-    private bool MayTake(int tier) => !_tiers.Tiers[tier].IsPassedOver(_tiers.Loop.Now) && !_tiers.Tiers[tier].IsAboveMark;
+    private bool MayTake(int tier) => !_tiers.Tiers[tier].IsPassedOver(_tiers.Loop.Now) && !_tiers.Tiers[tier].IsAboveMark(_tiers.Loop.Now);
 
     /// <summary>The largest of those that have waited longest. Those that turn out to be at work go behind the others.</summary>
     private Extent? Choose(int tier)

@@ -66,17 +66,25 @@ internal sealed partial class TieredBuffer
         _underWay++;
         try
         {
-            for (var hasLooked = false; ; hasLooked = true)
+            for (; ; )
             {
                 var tail = Tail;
-                if (tail is not null && !IsLargeEnough(tail) && await AskAsync(tail, cancellationToken) is not Room.Full and var room) return room;
-                if (await TryPlaceAsync(tail, cancellationToken)) return Room.Ok;
+                var isFull = tail is null;
+                if (tail is not null && !IsLargeEnough(tail))
+                {
+                    if (await AskAsync(tail, cancellationToken) is not Room.Full and var room) return room;
+                    isFull = true;
+                }
 
-                // No better place: then what is there grows on, into what its tier keeps in reserve.
-                if (tail is not null && tail == Tail && IsWithinShare(tail.Tier) && await AskAsync(tail, cancellationToken) is not Room.Full and var last) return last;
+                // While what is there may grow, only a better place than it has is worth a new extent.
+                if (await TryPlaceAsync(Choice.Good, tail, cancellationToken)) return Room.Ok;
+                if ((isFull || tail!.End - tail.Base >= tiers.ExtentBytes) && await TryPlaceAsync(Choice.AboveMark, tail, cancellationToken)) return Room.Ok;
+
+                // No other place: then what is there grows on, into what its tier keeps in reserve.
+                if (!isFull && tail == Tail && tail is not null && IsWithinShare(tail.Tier) && await AskAsync(tail, cancellationToken) is not Room.Full and var last) return last;
                 ObjectDisposedException.ThrowIf(_disposed, this);
                 if (State == BufferState.Failed) return Room.Failed;
-                if (!tiers.Mover.IsMoving && (hasLooked || !tiers.Mover.IsAboutToLook)) return Room.Full;
+                if (!tiers.Mover.IsMoving) return Room.Full;        // what may be moved later is no promise
                 await tiers.Mover.WhenMovedAsync(cancellationToken);
                 ObjectDisposedException.ThrowIf(_disposed, this);
                 if (State == BufferState.Failed) return Room.Failed;
@@ -88,26 +96,21 @@ internal sealed partial class TieredBuffer
         }
     }
 
-    /// <summary>Begins a new extent in the best tier that has room.</summary>
-    private async ValueTask<bool> TryPlaceAsync(Extent? tail, CancellationToken cancellationToken)
+    /// <summary>Begins a new extent in the first tier that is such a choice and has room.</summary>
+    private async ValueTask<bool> TryPlaceAsync(Choice choice, Extent? tail, CancellationToken cancellationToken)
     {
-        // While what is there may grow, only a better place than it has is worth a new extent.
-        var worst = tail is not null && tail.End - tail.Base < tiers.ExtentBytes ? Choice.Good : Choice.AboveMark;
-        for (var choice = Choice.Good; choice <= worst; choice++)
+        for (var tier = 0; tier < tiers.Tiers.Length; tier++)
         {
-            for (var tier = 0; tier < tiers.Tiers.Length; tier++)
+            if (_disposed || State != BufferState.Open) return false;
+            if (!MayPlace(tier, choice) || tiers.TryCreateIn(tier, StillExpected) is not { } buffer) continue;
+            var added = tiers.Add(this, buffer, tier, Length);
+            _extents.Add(added);
+            if (await AskAsync(added, cancellationToken) == Room.Ok)
             {
-                if (_disposed || State != BufferState.Open) return false;
-                if (!MayPlace(tier, choice) || tiers.TryCreateIn(tier, StillExpected) is not { } buffer) continue;
-                var added = tiers.Add(this, buffer, tier, Length);
-                _extents.Add(added);
-                if (await AskAsync(added, cancellationToken) == Room.Ok)
-                {
-                    if (tail is not null && !DropIfEmpty(tail)) Seal(tail);
-                    return true;
-                }
-                if (added.Owner is not null && _extents.Remove(added)) tiers.Drop(added);
+                if (tail is not null && !DropIfEmpty(tail)) Seal(tail);
+                return true;
             }
+            if (added.Owner is not null && _extents.Remove(added)) tiers.Drop(added);
         }
         return false;
     }

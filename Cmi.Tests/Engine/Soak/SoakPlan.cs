@@ -18,12 +18,14 @@ internal enum SoakFault
 /// <summary>What follows from a seed: the settings of one soak, and every choice that its peers make.</summary>
 internal sealed class SoakPlan
 {
-    private readonly double _faults;
+    private readonly double _faults, _storeFaults;
     private readonly int _mostBytes, _mostPiece, _mostSteps;
     private readonly bool _isLazy;
     private bool _calm;
 
-    public SoakPlan(int seed)
+    /// <param name="seed">What it follows from.</param>
+    /// <param name="isTiered">Whether the store has tiers, of which the lower ones fail.</param>
+    public SoakPlan(int seed, bool isTiered = false)
     {
         Random = new(seed);
         Transport = new()
@@ -58,6 +60,11 @@ internal sealed class SoakPlan
         Distribute = Random.Next(4) == 0 ? Distribution.Off : Distribution.Safe;
         MaxIdle = Pick(0, 1, 256);
         MaxConnections = Pick<int?>(null, MaxRequests == 0 ? null : MaxRequests + 1);
+        IsTiered = isTiered;
+        if (!isTiered) return;
+        _storeFaults = Pick(0, 0.05, 0.3);
+        if (narrow >= 700) _mostBytes = Pick(20_000, 100_000, 300_000);
+        StoreCapacity = Pick(long.MaxValue, 200_000L);
     }
 
     public Random Random { get; }
@@ -77,16 +84,19 @@ internal sealed class SoakPlan
     public int MaxIdle { get; }
     public long StoreCapacity { get; }
     public bool StoreDefers { get; }
+    public bool IsTiered { get; }
     public double ClientFaults { get; }
 
     /// <summary>Whether servers read only when it is their step.</summary>
     public bool IsLazy => _isLazy && !_calm;
 
     /// <summary>
-    /// Whether nothing but the clients themselves can give a reason for anything but the reply of a server. A store that takes its time is one: what it has
-    /// no room for at this moment may be refused.
+    /// Whether nothing but the clients themselves can give a reason for anything but the reply of a server.
     /// </summary>
-    public bool IsPeaceful => _faults == 0 && StoreCapacity == long.MaxValue && !StoreDefers;
+    public bool IsPeaceful => _faults == 0 && _storeFaults == 0 && StoreCapacity == long.MaxValue;
+
+    /// <summary>Whether a store may lose what it holds: then a reply that leaves is cut, whatever it was held for.</summary>
+    public bool StoreLoses => _storeFaults > 0;
 
     public void Configure(CmiOptions options)
     {
@@ -118,6 +128,9 @@ internal sealed class SoakPlan
         return fault == SoakFault.SurplusAfter && Transport.OneFragmentPerTurn ? SoakFault.None : fault;
     }
 
+    /// <summary>Whether something of a store fails in this step.</summary>
+    public bool StoreFails() => !_calm && Random.NextDouble() < _storeFaults;
+
     public int Steps() => _calm ? int.MaxValue : Random.Next(0, _mostSteps + 1);
 
     public int Piece() => _calm ? 1 << 20 : Random.Next(1, _mostPiece + 1);
@@ -144,5 +157,5 @@ internal sealed class SoakPlan
         $"random {Transport.RandomFragments}, one {Transport.OneFragmentPerTurn}, faults {_faults}, bytes {_mostBytes}, piece {_mostPiece}, steps {_mostSteps}, " +
         $"servers {Servers}, clients {Clients}, limit {MaxRequests}, connections {MaxConnections}, attempts {Attempts}, " +
         $"reply {ReplyCommit}, request {RequestCommit}, hold {HoldBytes}, lazy {_isLazy}, client faults {ClientFaults}, " +
-        $"store {StoreCapacity}, defers {StoreDefers}, always {AlwaysStore}, pipelined {MaxPipelined}/{MaxPipelinedBytes}, {Distribute}, idle {MaxIdle}";
+        $"store {StoreCapacity}, tiered {IsTiered}, store faults {_storeFaults}, defers {StoreDefers}, always {AlwaysStore}, pipelined {MaxPipelined}/{MaxPipelinedBytes}, {Distribute}, idle {MaxIdle}";
 }

@@ -1,3 +1,4 @@
+using Cmi.Buffers;
 using Cmi.Tests.Harness;
 
 namespace Cmi.Tests.Engine.Soak;
@@ -8,7 +9,9 @@ internal sealed class SoakRun : IAsyncDisposable
     private const int Steps = 120, CalmSteps = 100;
 
     private readonly SoakPlan _plan;
-    private readonly ScriptedStore _store = new();
+    private readonly ScriptedStore _store = new();                  // all there is, or the middle one of three tiers
+    private readonly ScriptedStore _lowest = new();
+    private readonly RamBufferStore _memory = new(new() { MaxTotalBytes = 256 << 10 });
     private readonly TestGateway _gateway;
     private readonly List<SoakServer> _servers = [];
     private readonly List<SoakClient> _clients = [];
@@ -18,7 +21,7 @@ internal sealed class SoakRun : IAsyncDisposable
     {
         _plan = plan;
         _store.Capacity = plan.StoreCapacity;
-        _gateway = new(plan.Configure, plan.Servers, plan.Transport, _store);
+        _gateway = new(plan.Configure, plan.Servers, plan.Transport, plan.IsTiered ? new TieredBufferStore([_memory, _store, _lowest]) : _store);
         for (var i = 1; i <= plan.Servers; i++)
         {
             var server = new SoakServer(plan, _requests);
@@ -27,13 +30,18 @@ internal sealed class SoakRun : IAsyncDisposable
         }
     }
 
-    public ValueTask DisposeAsync() => _gateway.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _gateway.DisposeAsync();
+        Assert.That((_memory.LiveBuffers, _memory.UsedBytes, _store.Live, _lowest.Live), Is.EqualTo((0, 0L, 0, 0)), "buffers are left in a tier");
+    }
 
     public void Run()
     {
         for (var step = 0; step < Steps; step++)
         {
             if (_clients.Count < _plan.Clients && _plan.Random.Next(3) == 0) _clients.Add(new(_plan, _gateway.Connect(), Create));
+            FailStores();
             if (_plan.StoreDefers) _store.Defers = _plan.Random.Next(3) != 0;
             foreach (var client in _clients) client.Step();
             foreach (var server in _servers) server.Step();
@@ -46,9 +54,20 @@ internal sealed class SoakRun : IAsyncDisposable
 
     public override string ToString() => $"clients:\n  {string.Join("\n  ", _clients)}\nservers:\n  {string.Join("\n  ", _servers)}\nlog:\n  {_gateway.Log}";
 
+    private void FailStores()
+    {
+        if (!_plan.IsTiered) return;
+        foreach (var tier in (ScriptedStore[])[_store, _lowest])
+        {
+            (tier.FailsCreation, tier.RefusesBuffers, tier.FailsRoom) = (_plan.StoreFails(), _plan.StoreFails(), _plan.StoreFails());
+            (tier.FailsReads, tier.FailsWrites, tier.FailsFlushes) = (_plan.StoreFails(), _plan.StoreFails(), _plan.StoreFails());
+        }
+    }
+
     private void Finish()
     {
         _plan.CalmDown();
+        FailStores();
         _store.Defers = false;
         foreach (var client in _clients) client.CalmDown();
         for (var step = 0; step < CalmSteps; step++)

@@ -1,0 +1,50 @@
+namespace Cmi.Engine;
+
+/// <summary>Why an attempt at a server came to nothing.</summary>
+internal enum AttemptFault : byte
+{
+    /// <summary>The server could not be reached.</summary>
+    ConnectFailed,
+
+    /// <summary>It did not accept a connection in time.</summary>
+    ConnectTimeout,
+
+    /// <summary>A pooled connection ended as the request was written, before a byte of a reply.</summary>
+    StaleConnection,
+
+    /// <summary>The connection ended or broke before the reply was whole.</summary>
+    ConnectionLost,
+
+    /// <summary>No reply head came in time.</summary>
+    HeadTimeout,
+
+    /// <summary>No further content came in time.</summary>
+    ContentTimeout,
+
+    /// <summary>The time for all attempts was over.</summary>
+    ExchangeTimeout,
+
+    /// <summary>What came is no HTTP reply, or none to this request.</summary>
+    BadReply,
+
+    /// <summary>Not the server's fault: the buffer store failed.</summary>
+    StoreFailed,
+}
+
+/// <summary>What follows from a fault. Threading: any thread.</summary>
+internal static class AttemptFaults
+{
+    /// <summary>How many there are.</summary>
+    public static readonly int Count = Enum.GetValues<AttemptFault>().Length;
+
+    extension(AttemptFault fault)
+    {
+        /// <summary>What the client is told if no other attempt follows.</summary>
+        public int Status => fault switch
+        {
+            AttemptFault.ConnectTimeout or AttemptFault.HeadTimeout or AttemptFault.ContentTimeout or AttemptFault.ExchangeTimeout => 504,
+            AttemptFault.StoreFailed => 503,
+            _ => 502,
+        };
+    }
+}

@@ -1,0 +1,184 @@
+using System.Diagnostics;
+using Cmi.Engine;
+using Cmi.Http1;
+using Cmi.Messages;
+
+namespace Cmi.Telemetry;
+
+/// <summary>
+/// What is noted of one exchange for metrics, its trace and the access log, while somebody wants any of them; else there is none. Reused:
+/// <see cref="Begin"/> to <see cref="End"/> is one life. <para>Threading: the loop of its exchange.</para>
+/// </summary>
+internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time)
+{
+    private const long NotYet = -1;
+
+    // Readings of the clock.
+    private long _began, _asked, _granted, _connected, _headCame, _whole, _leaves;
+    private TimeSpan _head, _content, _queue, _connect, _serverHead, _serverContent, _held;
+    private Activity? _span, _attemptSpan;
+    private ServerLabels? _server;
+    private string? _group;
+    private string? _failure;                                       // of the last attempt that failed
+    private Method _method;
+    private int _attempts;
+    private bool _attemptOpen;
+
+    /// <summary>Whether the exchange is traced, so that the trace fields of its client are not passed on but written anew for each attempt.</summary>
+    public bool IsTraced => _span is not null;
+
+    /// <summary>Bytes of the request's content; kept by the exchange.</summary>
+    public long RequestBytes { get; set; }
+
+    /// <summary>An exchange begins.</summary>
+    /// <param name="method">The request's method.</param>
+    /// <param name="headWait">How long its head took to arrive.</param>
+    public void Begin(Method method, TimeSpan headWait)
+    {
+        _began = time.GetTimestamp();
+        _asked = _granted = _connected = _headCame = _whole = _leaves = NotYet;
+        _content = _queue = _connect = _serverHead = _serverContent = _held = default;
+        (_method, _head, RequestBytes, _attempts, _attemptOpen) = (method, headWait, 0, 0, false);
+        (_span, _attemptSpan, _server, _group, _failure) = (null, null, null, null, null);
+    }
+
+    /// <summary>Its head could be read; a trace begins or goes on if there is a listener for it.</summary>
+    public void HeadRead(RequestHead head, ReadOnlySpan<byte> peer)
+    {
+        if (CmiTracing.Source.HasListeners()) _span = CmiTracing.StartExchange(head, peer, time.GetUtcNow());
+    }
+
+    /// <summary>It asks for a server, or asks again.</summary>
+    public void Asks(string group)
+    {
+        _asked = time.GetTimestamp();
+        if (_attempts == 0) _content = time.GetElapsedTime(_began, _asked);
+        _group = group;
+    }
+
+    /// <summary>It was granted a server: an attempt begins.</summary>
+    public void AttemptBegins(ServerLabels server)
+    {
+        LeavesQueue(granted: true);
+        (_server, _attemptOpen, _connected, _headCame, _failure) = (server, true, NotYet, NotYet, null);
+        _granted = time.GetTimestamp();
+        if (_span is { } span) _attemptSpan = CmiTracing.StartAttempt(span, _method, server, _attempts, time.GetUtcNow());
+        _attempts++;
+    }
+
+    /// <summary>It has a connection to its server.</summary>
+    public void Connected()
+    {
+        _connected = time.GetTimestamp();
+        _connect += time.GetElapsedTime(_granted, _connected);
+    }
+
+    /// <summary>Writes the fields by which the server's spans find theirs, if the exchange is traced.</summary>
+    public void WriteTraceFields(HeadBuffer into)
+    {
+        if ((_attemptSpan ?? _span) is { } parent) CmiTracing.WriteFields(into, parent);
+    }
+
+    /// <summary>The head of the reply has come.</summary>
+    public void ReplyHeadCame()
+    {
+        _headCame = time.GetTimestamp();
+        _serverHead = time.GetElapsedTime(_connected, _headCame);
+    }
+
+    /// <summary>The attempt has failed, whatever follows.</summary>
+    public void AttemptFailed(AttemptFault fault, string reason)
+    {
+        _failure = reason;
+        AttemptEnds(0, Attributes.Of(fault), reason);
+    }
+
+    /// <summary>The server is free again: the reply is whole, the attempt failed, or nobody wants it any more.</summary>
+    /// <param name="status">The reply's status code; 0: there is none.</param>
+    /// <param name="error">Why the attempt is an error; <see langword="null"/>: it is none, unless its status code says so.</param>
+    /// <param name="reason">The same in words.</param>
+    public void AttemptEnds(int status, string? error, string? reason)
+    {
+        if (!_attemptOpen) return;
+        _attemptOpen = false;
+        var now = time.GetTimestamp();
+        if (_connected != NotYet)
+        {
+            var held = time.GetElapsedTime(_connected, now);
+            _held += held;
+            telemetry.Metrics.ServerReleased(_server!, held);
+        }
+        if (error is null)
+        {
+            _whole = now;
+            if (_headCame != NotYet) _serverContent = time.GetElapsedTime(_headCame, now);
+            if (status >= 400) error = Attributes.StatusText(status);
+        }
+        telemetry.Metrics.AttemptEnded(_method, _server!, status, error, _group!, time.GetElapsedTime(_granted, now));
+        if (_attemptSpan is not { } span) return;
+        _attemptSpan = null;
+        CmiTracing.End(span, status, error, reason, time.GetUtcNow());
+    }
+
+    /// <summary>The reply begins to leave for the client.</summary>
+    public void Leaves() => _leaves = time.GetTimestamp();
+
+    /// <summary>The exchange has ended: metrics, trace and access log are told.</summary>
+    public void End(in ExchangeEnding ending)
+    {
+        LeavesQueue(granted: false);
+        var now = time.GetTimestamp();
+        var total = time.GetElapsedTime(_began, now);
+        var error = ending.End switch
+        {
+            ExchangeEnd.NoReply => "client_left",
+            ExchangeEnd.Cut => "reply_cut",
+            _ => ending.Status >= 500 ? Attributes.StatusText(ending.Status) : null,
+        };
+        var sent = _leaves == NotYet ? 0 : ending.Status;
+        telemetry.Metrics.ExchangeEnded(_method, ending.ClientMinorVersion, sent, error, _group, total, RequestBytes, ending.ReplyBytes);
+        if (_whole != NotYet && ending.End == ExchangeEnd.Whole) telemetry.Metrics.ClientDrained(_group!, time.GetElapsedTime(_whole, now));
+        var traceId = _span?.TraceId.ToHexString();
+        if (_span is { } span)
+        {
+            _span = null;
+            CmiTracing.End(span, sent, error, ending.Reason, time.GetUtcNow());
+        }
+        if (telemetry.AccessLog is null) return;
+        telemetry.Log(new()
+        {
+            Time = time.GetUtcNow(), Id = ending.Id, Client = ending.Client, RequestHead = ending.RequestHead,
+            ClientMinorVersion = ending.ClientMinorVersion, Status = ending.Status, RequestBytes = RequestBytes, ReplyBytes = ending.ReplyBytes,
+            Group = _group, Server = _server?.Text, Attempts = _attempts, End = ending.End,
+            Reason = ending.End == ExchangeEnd.Whole ? "" : _failure ?? ending.Reason, TraceId = traceId,
+            Times = new(_head, _content, _queue, _connect, _serverHead, _serverContent, _held, HeldBack, Since(_leaves, now), total),
+        });
+    }
+
+    // A reply that was whole before it left waited for its turn; one that flowed waited for its commit point.
+    private TimeSpan HeldBack => _leaves == NotYet ? default : _whole != NotYet && _whole <= _leaves ? time.GetElapsedTime(_whole, _leaves) : Since(_headCame, _leaves);
+
+    private TimeSpan Since(long then, long now) => then == NotYet ? default : time.GetElapsedTime(then, now);
+
+    private void LeavesQueue(bool granted)
+    {
+        if (_asked == NotYet) return;
+        var wait = time.GetElapsedTime(_asked, time.GetTimestamp());
+        _asked = NotYet;
+        _queue += wait;
+        telemetry.Metrics.QueueLeft(_group!, granted, wait);
+    }
+}
+
+/// <summary>What an exchange knows of its end.</summary>
+internal readonly ref struct ExchangeEnding
+{
+    public long Id { get; init; }
+    public ExchangeEnd End { get; init; }
+    public string Reason { get; init; }
+    public int Status { get; init; }
+    public int ClientMinorVersion { get; init; }
+    public long ReplyBytes { get; init; }
+    public ReadOnlySpan<byte> Client { get; init; }
+    public ReadOnlySpan<byte> RequestHead { get; init; }
+}
