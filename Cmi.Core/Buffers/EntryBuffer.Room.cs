@@ -82,9 +82,15 @@ internal sealed partial class EntryBuffer
         if (!_promiseEnds)
         {
             _promiseEnds = true;                                   // it holds for what is asked for at once, not for ever
-            Loop.Post(static b => ((EntryBuffer)b!).EndPromise(), this);
+            Loop.Post(static b => ((EntryBuffer)b!).EndPromiseInUse(), this);
         }
         return Store.Memory.TakeReserved(capacity);
+    }
+
+    // Not one that was given in between, whose asker has not had its turn yet.
+    private void EndPromiseInUse()
+    {
+        if (_promiseEnds) EndPromise();
     }
 
     private void EndPromise()

@@ -140,7 +140,7 @@ public sealed class DiskBufferStoreLoadTests
         try
         {
             var random = new Random(seed);
-            for (var round = 0; round < 30; round++)
+            for (var round = 0; round < 60; round++)
             {
                 if (store.TryCreate(loop, random.Next(2) == 0 ? random.Next(300_000) : null) is not { } buffer)
                 {
