@@ -173,7 +173,7 @@ public sealed class DiskFaultTests
         });
         rig.Append(buffer, 100 * KiB);
         rig.Settle();
-        Assert.That(rig.Store.Device.UsedBytes, Is.GreaterThanOrEqualTo(500 * KiB));
+        Assert.That(rig.Store.Device.UsedBytes, Is.GreaterThanOrEqualTo(buffer.Length - (64 * KiB)), "all but what is not full yet");
         rig.AssertContent(buffer);
         rig.End();
     }
