@@ -62,7 +62,7 @@ internal sealed partial class EntryBuffer
         if (isTooLarge || !Store.HasDeviceRoom(needed))
         {
             if (!isTooLarge && Store.MayHaveDeviceRoom(needed)) return null;
-            Store.WasFull(Loop);
+            if (!Store.HasDeviceRoom(needed)) Store.WasFull(Loop);
             return Room.Full;
         }
 

@@ -21,6 +21,12 @@ internal sealed class StoreHealth(string device, ILogger logger)
 
     public bool IsFailing => _failing;
 
+    /// <summary>Whether an entry of nobody's is on its way to the device.</summary>
+    public bool IsProbing
+    {
+        get { lock (_gate) return _probing; }
+    }
+
     /// <summary>Reads and writes that failed, and entries that came back corrupted.</summary>
     public long Failures => Volatile.Read(ref _failures);
 

@@ -126,7 +126,7 @@ internal sealed class StoreRig : IAsyncDisposable
     {
         Disk.GoOn();
         foreach (var buffer in _buffers.ToArray()) Dispose(buffer);
-        Loop.RunUntilIdle();
+        TurnUntil(() => !Store.Entries.Health.IsProbing);
         DiskStores.AssertNothingIsLeft(Store, withFailures: true);
     }
 
