@@ -22,6 +22,9 @@ internal sealed class InMemoryConnection(InMemoryTransport transport, ManualLoop
 
     public Readiness Ready { get; private set; } = Readiness.Sendable;
 
+    /// <summary>The scripted server at its other end, if there is one.</summary>
+    public InMemoryServer? Server { get; init; }
+
     /// <summary>Why it was aborted on this side; for messages of tests.</summary>
     public string? AbortReason { get; private set; }
 

@@ -76,8 +76,19 @@ public sealed class InMemoryPeer : InMemoryEnd
         ArgumentOutOfRangeException.ThrowIfNegative(most);
         if (IsClosed || IsReset) return [];
         var bytes = new byte[Math.Min(Incoming.Count, most)];
-        Received += Take(bytes);
+        Receive(bytes);
         return bytes;
+    }
+
+    /// <summary>Receives what has arrived, as far as there is room for it.</summary>
+    /// <param name="into">Where to.</param>
+    /// <returns>How many bytes; 0 if nothing has arrived.</returns>
+    public int Receive(Span<byte> into)
+    {
+        if (IsClosed || IsReset) return 0;
+        var count = Take(into);
+        Received += count;
+        return count;
     }
 
     /// <summary>Receives what has arrived, as text.</summary>

@@ -13,6 +13,9 @@ public sealed class InMemoryServer
     /// <summary>All connections that it was ever dialled for, in order; its own ends of them.</summary>
     public IReadOnlyList<InMemoryPeer> Connections => _connections;
 
+    /// <summary>How many connections to it the loops hold open now.</summary>
+    public int Open { get; internal set; }
+
     /// <summary>The connection that was dialled last.</summary>
     /// <exception cref="InvalidOperationException">There was none.</exception>
     public InMemoryPeer Last => _connections.Count > 0 ? _connections[^1] : throw new InvalidOperationException($"Nobody has connected to {Address}.");

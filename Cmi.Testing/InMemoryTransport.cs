@@ -130,7 +130,10 @@ public sealed class InMemoryTransport : IConnectionManager
         _silent.Clear();
     }
 
-    internal void Closed(InMemoryConnection connection) => _open.Remove(connection);
+    internal void Closed(InMemoryConnection connection)
+    {
+        if (_open.Remove(connection) && connection.Server is { } server) server.Open--;
+    }
 
     internal void CountAccepted() => Accepted++;
 
@@ -149,7 +152,7 @@ public sealed class InMemoryTransport : IConnectionManager
                 return;
             }
             var peer = new InMemoryPeer(Crank);
-            var connection = Add(loop, AddressOf(server), peer);
+            var connection = Add(loop, AddressOf(server), peer, scripted);
             Dialled++;
             scripted.Add(peer);
             done.TrySetResult(connection);
@@ -188,10 +191,11 @@ public sealed class InMemoryTransport : IConnectionManager
         listener.Add(Add(Crank.All[_nextLoop++ % Crank.All.Count], address, client));
     }
 
-    private InMemoryConnection Add(ManualLoop loop, PeerAddress? peer, InMemoryEnd? other)
+    private InMemoryConnection Add(ManualLoop loop, PeerAddress? peer, InMemoryEnd? other, InMemoryServer? server = null)
     {
-        var connection = new InMemoryConnection(this, loop, peer, ConnectionIds.Next());
+        var connection = new InMemoryConnection(this, loop, peer, ConnectionIds.Next()) { Server = server };
         _open.Add(connection);
+        if (server is not null) server.Open++;
         if (other is not null) InMemoryEnd.Join(connection, other, Options.Capacity);
         return connection;
     }

@@ -45,14 +45,45 @@ public sealed class ManualLoops
     public int TimersSet => _loops.Sum(l => l.TimersSet);
 
     /// <summary>
+    /// A time by which something on a loop is to be done, in milliseconds; never later than the first timer that is due. <see cref="long.MaxValue"/>: no timer is set.
+    /// </summary>
+    public long NextDue => _loops.Min(l => l.NextDue);
+
+    /// <summary>
+    /// One turn of one loop, and then of what lies outside of the loops: for a simulation that picks their order itself. Time stands still.
+    /// </summary>
+    /// <param name="loop">One of these loops.</param>
+    /// <returns>Whether there was anything to do.</returns>
+    /// <exception cref="InvalidOperationException">It is called from inside a turn.</exception>
+    public bool Turn(ManualLoop loop)
+    {
+        ArgumentNullException.ThrowIfNull(loop);
+        Enter();
+        try
+        {
+            _turning = loop;
+            var busy = loop.Turn();
+            _turning = null;
+            return TellOutside() | busy;
+        }
+        finally
+        {
+            _turning = null;
+            _cranking = false;
+        }
+    }
+
+    /// <summary>Moves time without turning a loop; what has become due happens in the next turns. Does nothing if that time has passed.</summary>
+    /// <param name="milliseconds">The time, as <see cref="ILoop.Now"/> counts it.</param>
+    public void MoveTo(long milliseconds) => Time.MoveTo(milliseconds * TimeSpan.TicksPerMillisecond);
+
+    /// <summary>
     /// Turns all loops that share this time until none has posted work, readiness to tell or a timer that is due. Time stands still.
     /// </summary>
     /// <exception cref="InvalidOperationException">There is no end to it (a livelock), or it is called from inside a turn.</exception>
     public void RunUntilIdle()
     {
-        if (_cranking) throw new InvalidOperationException("The loops are being cranked already: what runs on a loop cannot crank it.");
-        _thread = Environment.CurrentManagedThreadId;
-        _cranking = true;
+        Enter();
         try
         {
             for (var rounds = 0; Round(); rounds++)
@@ -80,7 +111,7 @@ public sealed class ManualLoops
         RunUntilIdle();
         for (;;)
         {
-            var due = _loops.Min(l => l.NextDue);
+            var due = NextDue;
             if (due > end / TimeSpan.TicksPerMillisecond) break;
             Time.MoveTo(due * TimeSpan.TicksPerMillisecond);
             RunUntilIdle();
@@ -136,7 +167,20 @@ public sealed class ManualLoops
             busy |= loop.Turn();
         }
         _turning = null;
+        return TellOutside() | busy;
+    }
+
+    private bool TellOutside()
+    {
+        var busy = false;
         for (var left = _outside.Count; left > 0; left--, busy = true) _outside.Dequeue().Tell();
         return busy;
+    }
+
+    private void Enter()
+    {
+        if (_cranking) throw new InvalidOperationException("The loops are being cranked already: what runs on a loop cannot crank it.");
+        _thread = Environment.CurrentManagedThreadId;
+        _cranking = true;
     }
 }

@@ -27,6 +27,12 @@ internal enum AttemptFault : byte
     /// <summary>What came is no HTTP reply, or none to this request.</summary>
     BadReply,
 
+    /// <summary>The reply was whole, but a check did not let it pass.</summary>
+    CheckFailed,
+
+    /// <summary>Its status code says that another server might do better.</summary>
+    BadStatus,
+
     /// <summary>Not the server's fault: the buffer store failed.</summary>
     StoreFailed,
 }
@@ -43,8 +49,11 @@ internal static class AttemptFaults
         public int Status => fault switch
         {
             AttemptFault.ConnectTimeout or AttemptFault.HeadTimeout or AttemptFault.ContentTimeout or AttemptFault.ExchangeTimeout => 504,
-            AttemptFault.StoreFailed => 503,
+            AttemptFault.StoreFailed or AttemptFault.BadStatus => 503,
             _ => 502,
         };
+
+        /// <summary>Whether the connection failed or broke: an honest accident, after which the first other attempt costs nothing.</summary>
+        public bool IsOfConnection => fault is AttemptFault.ConnectFailed or AttemptFault.ConnectTimeout or AttemptFault.ConnectionLost;
     }
 }

@@ -55,6 +55,7 @@ internal sealed partial class ClientSession
             ? _sendQueue.Flush(_connection, _state.Memory, ref _sentBytes)
             : _sendQueue.Send(_connection, _state.Memory, _state.ToClient, default, ref _sentBytes, out _);
         NoteProgress(before, status == IoStatus.WouldBlock);
+        if (_front is null) _idleSince = _state.Loop.Now;
         if (status == IoStatus.Failed) Cut("the connection broke");
         return status == IoStatus.Done;
     }
@@ -102,7 +103,8 @@ internal sealed partial class ClientSession
     /// <summary>Closes behind the last reply in stages, so that it arrives (RFC 9112 §9.6).</summary>
     private void Close()
     {
-        if (_inputEnded)
+        // A client that has said close, and kept to it, sends nothing that could make a reset of our end: no stages are needed.
+        if (_inputEnded || (_clientCloses && _reading is null && _received.IsEmpty && !_connection.HasInput))
         {
             _connection.Close();
             End();

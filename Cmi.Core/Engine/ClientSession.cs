@@ -237,7 +237,8 @@ internal sealed partial class ClientSession : IConnectionOwner
 
     private bool IsLentInVain => _blockedSince >= 0 && _front is { Reply.IsLent: true };
 
-    private bool IsIdle => _front is null && _headSince < 0;
+    // While its last reply still leaves, a client that reads slowly is not idle.
+    private bool IsIdle => _front is null && _headSince < 0 && !_sendQueue.IsBlocked;
 
     // One timer a session: it is moved only when something is due earlier than it fires, and looks anew when it has fired.
     private void SetTimer()
@@ -257,7 +258,7 @@ internal sealed partial class ClientSession : IConnectionOwner
             if (_blockedSince >= 0) due = _blockedSince + (IsLentInVain ? Math.Min(EngineSettings.LendMs, settings.ClientSend) : settings.ClientSend);
             if (_reading is { } reading && !_readPaused) due = Math.Min(due, _lastRead + reading.Route.Settings.ClientContent);
             if (_headSince >= 0) due = Math.Min(due, _headSince + settings.ClientHead);
-            if (IsIdle) due = Math.Min(due, _idleSince + settings.ClientIdle);
+            if (IsIdle && !_noMoreRequests) due = Math.Min(due, _idleSince + settings.ClientIdle);
             for (var exchange = _front; exchange is not null; exchange = exchange.Next) due = Math.Min(due, exchange.Due);
         }
         if (due != long.MaxValue && (!_timer.IsSet || due < _timer.Due)) _state.Loop.SetTimer(_timer, due);

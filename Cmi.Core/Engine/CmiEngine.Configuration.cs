@@ -95,6 +95,7 @@ public sealed partial class CmiEngine
         {
             if (_ended || !_groups.Forget(group)) return;
         }
+        group.Care.StopWatching();
         try
         {
             await group.Queue.DisposeAsync();

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using Cmi.Engine;
+using Cmi.Health;
 using Cmi.Queues;
 using Cmi.Servers;
 using Cmi.Telemetry;
@@ -46,10 +47,10 @@ public sealed partial class CmiEngine : IAsyncDisposable
         (Connections, Buffers, Logger) = (connections, buffers, logger ?? NullLogger<CmiEngine>.Instance);
         if (CmiSettings.Faults(options) is { Count: > 0 } faults) throw new ArgumentException(string.Join(' ', faults), nameof(options));
         _wanted = EndpointsOf(options);
-        _groups = new(queue);
+        _groups = new(queue, this);
         _configuration = new(options, _groups.Change(options, []));
         Telemetry = new(this, options.AccessLog, meters, accessLog, Logger);
-        _loops = [.. connections.Loops.Select(loop => new LoopState(this, loop, _configuration, _groups.SlotsOf, Reclaim))];
+        _loops = [.. connections.Loops.Select((loop, i) => new LoopState(this, loop, _configuration, _groups.SlotsOf, Reclaim) { Index = i })];
     }
 
     /// <summary>Where clients connect, with the ports that were picked; empty before the start.</summary>
@@ -88,6 +89,24 @@ public sealed partial class CmiEngine : IAsyncDisposable
         Changes = Volatile.Read(ref _changes),
         RefusedChanges = Volatile.Read(ref _refusedChanges),
     };
+
+    /// <summary>What is known of the health of the servers of a group.</summary>
+    /// <param name="group">Its name.</param>
+    /// <returns>One for each server, in their order.</returns>
+    /// <exception cref="ArgumentException">There is no such group.</exception>
+    public IReadOnlyList<ServerHealth> GetServerHealth(string group) => HealthOf(group).Describe();
+
+    /// <summary>Takes a server out of use, or back into use, without a change of settings. Requests in flight finish.</summary>
+    /// <param name="group">The name of its group.</param>
+    /// <param name="server">The server.</param>
+    /// <param name="state">What is wanted.</param>
+    /// <exception cref="ArgumentException">There is no such group, or no such server in it.</exception>
+    public void SetServerState(string group, ServerAddress server, ServerState state)
+    {
+        ArgumentNullException.ThrowIfNull(server);
+        if (!Enum.IsDefined(state)) throw new ArgumentOutOfRangeException(nameof(state));
+        if (!HealthOf(group).TrySetState(server, state)) throw new ArgumentException($"The group {group} has no server {server}.", nameof(server));
+    }
 
     /// <summary>Tells how it is now; its numbers are each exact, but not of one moment.</summary>
     /// <returns>The state, the loops, the server groups and the tiers of the buffer store.</returns>
@@ -132,6 +151,7 @@ public sealed partial class CmiEngine : IAsyncDisposable
         _listeners = [.. listeners];
         _startedAt = _loops[0].Loop.Time.GetUtcNow();
         _state = EngineState.Listening;
+        lock (_changing) _groups.Watch();
         foreach (var listener in _listeners) Logger.Listening(listener.Address);
     }
 
@@ -179,6 +199,9 @@ public sealed partial class CmiEngine : IAsyncDisposable
         }
     }
 
+    private GroupHealth HealthOf(string group) => _configuration.Find(group)?.Health
+        ?? throw new ArgumentException($"There is no server group {group}.", nameof(group));
+
     private void Accept(IConnection connection) => Of(connection.Loop).Accept(connection);
 
     private LoopState Of(ILoop loop)
@@ -196,6 +219,11 @@ public sealed partial class CmiEngine : IAsyncDisposable
     /// <summary>What each loop has counted of each server that was asked.</summary>
     internal IEnumerable<(ServerAddress Server, ServerCounters[] Counters)> Servers() => _loops
         .SelectMany(loop => loop.Pool.Counters).GroupBy(entry => entry.Key, (server, entries) => (server, entries.Select(entry => entry.Value).ToArray()));
+
+    internal void DropIdle(ServerAddress server)
+    {
+        foreach (var state in _loops) state.Loop.Post(_ => state.Pool.DropAll(server), null);
+    }
 
     private void Reclaim(ServerAddress server)
     {
@@ -233,7 +261,10 @@ public sealed partial class CmiEngine : IAsyncDisposable
         var cut = 0;
         foreach (var state in _loops) await OnLoop(state, state => cut += state.Cut());
         if (cut > 0) Logger.DrainCut(cut);
-        foreach (var queue in EndChanges()) await queue.DisposeAsync();
+        var queues = EndChanges();
+        _groups.StopWatching();
+        await OnLoop(_loops[0], static _ => { });                   // behind what that has posted
+        foreach (var queue in queues) await queue.DisposeAsync();
         await Telemetry.DisposeAsync();
         _state = EngineState.Stopped;
         if (ran) Logger.Stopped();

@@ -65,20 +65,21 @@ public sealed record EngineStatus
             Statistics = engine.GetStatistics(),
             Loops = [.. engine.Loops.Select(loop => new LoopStatus(loop.Counters.Clients, loop.Counters.Active.Sum()))],
             Groups = [.. engine.Configuration.Groups.Select(group => new GroupStatus(group.Name, group.Queue.Waiting,
-                [.. group.Group.Servers.Select(server => ServerOf(engine, server, servers.GetValueOrDefault(server, [])))]))],
+                [.. group.Health.Describe().Select(health => ServerOf(engine, health, servers.GetValueOrDefault(health.Server, [])))]))],
             Buffers = (engine.Buffers as IMeasuredBufferStore)?.GetUsage() ?? [],
         };
     }
 
-    private static ServerStatus ServerOf(CmiEngine engine, ServerAddress server, ServerCounters[] counters) => new()
+    private static ServerStatus ServerOf(CmiEngine engine, ServerHealth health, ServerCounters[] counters) => new()
     {
-        Address = server,
+        Address = health.Server,
+        Health = health,
         ActiveRequests = counters.Sum(c => Volatile.Read(ref c.Active)),
         Grants = counters.Sum(c => Volatile.Read(ref c.Attempts)),
         Failures = counters.Sum(c => c.Failures.Sum()),
         Retries = counters.Sum(c => c.Retries.Sum()),
         RepliesCut = counters.Sum(c => Volatile.Read(ref c.RepliesCut)),
-        OpenConnections = engine.OpenConnections(server),
+        OpenConnections = engine.OpenConnections(health.Server),
         IdleConnections = counters.Sum(c => Volatile.Read(ref c.Idle)),
     };
 }
@@ -99,6 +100,9 @@ public sealed record ServerStatus
 {
     /// <summary>Where it is.</summary>
     public required ServerAddress Address { get; init; }
+
+    /// <summary>What its group knows of its health.</summary>
+    public ServerHealth Health { get; init; }
 
     /// <summary>Attempts that have not ended.</summary>
     public long ActiveRequests { get; init; }

@@ -6,7 +6,7 @@ using Cmi.Telemetry;
 namespace Cmi.Engine;
 
 // From the ticket to the connection, and what follows when an attempt fails.
-internal sealed partial class Exchange
+internal sealed partial class Exchange : IDialer
 {
     private long _enqueuedAt, _queueDeadline, _deadline;            // of the whole exchange: a retry keeps them
     private long _phaseDeadline;
@@ -15,6 +15,10 @@ internal sealed partial class Exchange
     private int _lastStatus;                                        // what the last failed attempt would have answered
     private bool _staleForgiven;
     private bool _freshOnly;
+    private bool _isIdempotent;                                     // by its method, or by a key that its servers know it by
+    private long _notBefore;                                        // a server has asked to be left alone until then
+    private long _attemptAt;                                        // when this attempt began to ask its server
+    private bool _isDialling;                                       // the server is dialled, not only a place among its connections awaited
 
     private JobGrant _grant;
     private bool _granted;
@@ -32,6 +36,7 @@ internal sealed partial class Exchange
         _avoid = default;
         _lastStatus = 0;
         _staleForgiven = _freshOnly = false;
+        _notBefore = 0;
         _replyLeaves = _contentReleased = false;
         ResetTransfer();
     }
@@ -45,7 +50,11 @@ internal sealed partial class Exchange
             return;
         }
         var now = _state.Loop.Now;
-        if (_enqueuedAt < 0) (_enqueuedAt, _queueDeadline, _deadline) = (now, now + Settings.Queue, now + Settings.Exchange);
+        if (_enqueuedAt < 0)
+        {
+            (_enqueuedAt, _queueDeadline, _deadline) = (now, now + Settings.Queue, now + Settings.Exchange);
+            group.Budget.Count(_state.Index, now);
+        }
         _phase = Phase.Queued;
         _watch?.Asks(group.Name);
         var queue = group.Queue;
@@ -104,11 +113,13 @@ internal sealed partial class Exchange
     private void Connect()
     {
         _phase = Phase.Connecting;
-        _phaseDeadline = _state.Loop.Now + Settings.ServerConnect;
+        _attemptAt = _state.Loop.Now;
+        _phaseDeadline = _attemptAt + Settings.ServerConnect;
+        _isDialling = false;
         _reused = !_freshOnly && _state.Pool.TryTake(_grant.Server, out _lease);
         BeginAttempt(_reused ? _lease.Counters : _state.Pool.CountersOf(_grant.Server));
         if (_reused) return;
-        var dialled = _state.Pool.DialAsync(_grant.Server, Cancelled);
+        var dialled = _state.Pool.DialAsync(_grant.Server, this, Cancelled);
         if (dialled.IsCompletedSuccessfully) _lease = dialled.Result;
         else _ = AwaitDialAsync(dialled, _generation);
     }
@@ -132,61 +143,7 @@ internal sealed partial class Exchange
         }
     }
 
-    /// <summary>An attempt came to nothing: another follows if that is safe and allowed, else the client is told.</summary>
-    /// <param name="fault">Why; what the client is told if no attempt follows is decided by it.</param>
-    /// <param name="reason">The same in words, for logs.</param>
-    private void AttemptFailed(AttemptFault fault, string reason)
-    {
-        var (server, counters, status) = (_grant.Server, _server!, fault.Status);
-        var now = _state.Loop.Now;
-        // A pooled connection that was closed as the request was written says nothing about the server: once, that is not counted as an attempt (RFC 9112 §9.3.1).
-        var stale = _reused && _receivedBytes == 0 && status == 502 && !_staleForgiven;
-        if (stale) fault = AttemptFault.StaleConnection;
-        counters.Failures[(int)fault]++;
-        _watch?.AttemptFailed(fault, reason);
-        var safe = RetryRule.IsSafe(Method, _sentBytes > 0, _replyLeaves, !_contentReleased);
-        DropServer(reason, stale || status == 503 ? GrantOutcome.Unused : GrantOutcome.ServerFailed);
-        LeaveStarved();
-        if (_replyLeaves)
-        {
-            _state.Engine.Logger.ReplyCut(server, reason);
-            _state.Counters.RepliesCut++;
-            counters.RepliesCut++;
-            Reply.Fail(reason);
-            _phase = Phase.Done;
-            Wake();
-            return;
-        }
-        _state.Engine.Logger.AttemptFailed(_attempt, server, reason);
-        _lastStatus = status;
-        if (!safe || now >= _deadline || (!stale && _attempt >= Settings.Attempts))
-        {
-            Decide(status, status == 504 ? "No server answered in time." : "No server gave a whole reply.");
-            return;
-        }
-        if (stale)
-        {
-            _staleForgiven = true;
-        }
-        else
-        {
-            _attempt++;
-            _avoid = _avoid.With(server);
-        }
-        _freshOnly = true;
-        counters.Retries[(int)fault]++;
-        TryAgain();
-    }
-
-    private void TryAgain()
-    {
-        _state.Counters.Retries++;
-        Reply.Reset();
-        ReplyHead.Reset();
-        ResetTransfer();
-        _phase = Phase.Waiting;
-        Wake();
-    }
+    void IDialer.DialBegins() => _isDialling = true;
 
     /// <summary>Answers in the server's place, after which the connection closes: the request cannot be read to its end.</summary>
     public void Refuse(int status, string text)

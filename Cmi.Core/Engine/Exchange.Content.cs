@@ -40,7 +40,9 @@ internal sealed partial class Exchange
             if (direct) Reply.Advance(0);
             if (io == IoStatus.End && _replyFraming.Kind == FramingKind.UntilClose && Settings.TrustFin)
             {
+                if (!PassesChecks()) return false;
                 Reply.Complete();                                   // RFC 9112 §6.3 rule 8 and §8: the close is the end
+                Route.Group!.Health.TrustedClose(_grant.Server, _state.Index);
                 ReplyIsWhole(surplus: 0);
             }
             else if (io == IoStatus.End)
@@ -56,6 +58,7 @@ internal sealed partial class Exchange
         _receivedBytes += count;
         _phaseDeadline = _state.Loop.Now + Settings.ServerContent;
         if (!direct) return TakeIn(into[..count]);
+        Inspect(into[..count]);
         Reply.Advance(count);
         if (_replyFraming.Kind == FramingKind.Length) _decoder.Skip(count);
         return _decoder.Remaining != 0 || TakeIn(default);
@@ -72,6 +75,7 @@ internal sealed partial class Exchange
                 AttemptFailed(AttemptFault.StoreFailed, "the buffer store failed");
                 return false;
             }
+            Inspect(input.Slice(at, count));
             KeepTrailers(input[..consumed]);
             input = input[consumed..];
             switch (status)
@@ -82,6 +86,7 @@ internal sealed partial class Exchange
                     AttemptFailed(AttemptFault.BadReply, _decoder.Error.Explanation);
                     return false;
                 case DecodeStatus.End:
+                    if (!PassesChecks()) return false;
                     if (_trailers is not null) Reply.SetTrailers(_trailers.Written);
                     Reply.Complete();
                     if (Reply.State == BufferState.Whole) ReplyIsWhole(input.Length);
@@ -108,6 +113,7 @@ internal sealed partial class Exchange
         if (_watch is { } watch) watch.RequestBytes = Request.Length;
         EndAttempt(_status);
         if (Reply.IsStored) _state.Counters.RepliesStored++;
+        Route.Group!.Health.Succeeded(_grant.Server, _state.Index, _attemptAt, _state.Loop.Now);
         LeaveStarved();
         _granted = false;
         DropServer("", GrantOutcome.Done);

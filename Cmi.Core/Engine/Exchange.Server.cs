@@ -38,6 +38,7 @@ internal sealed partial class Exchange
         _scanned = _interim = 0;
         _trailers?.Reset();
         _interims?.Reset();
+        EndChecks();
     }
 
     /// <summary>Step 7: the request goes out, written anew from its parsed form.</summary>
@@ -170,12 +171,14 @@ internal sealed partial class Exchange
 
     private bool TakeHead(ResponseHead head, int start, int end)
     {
+        if (IsStatusRetried(head)) return false;
         IsUpgrade = false;                                          // declined: the connection goes on with HTTP
         if (!MessageFraming.TryOfResponse(head, Method, out _replyFraming, out var error))
         {
             AttemptFailed(AttemptFault.BadReply, error.Explanation);
             return false;
         }
+        BeginChecks(head);
         _status = head.Status;
         _watch?.ReplyHeadCame();
         _serverKeeps = MessageFraming.IsPersistent(head, _replyFraming);
@@ -214,6 +217,8 @@ internal sealed partial class Exchange
             KeepTrailers(scratch.AsSpan(0, from));
             if (status == DecodeStatus.End) break;
         }
+        Inspect(scratch.AsSpan(start, to - start));
+        if (!PassesChecks()) return true;
         Reply.SetWhole(scratch.AsMemory(start, to - start));
         if (_trailers is not null) Reply.SetTrailers(_trailers.Written);
         _state.Counters.RepliesDirect++;

@@ -61,6 +61,7 @@ internal sealed partial class Exchange
         ReplyHead.AppendLineEnd();
         _received.Set(_state.Memory, behind);
         Reply.SetWhole(default);
+        Route.Group!.Health.Succeeded(_grant.Server, _state.Index, _attemptAt, _state.Loop.Now);
         _phase = Phase.Tunnel;
     }
 

@@ -134,6 +134,7 @@ internal sealed partial class Exchange : IConnectionOwner
         _requestHeadLength = RequestHead.Length;
         AwaitsContinue = head.MinorVersion >= 1 && head.Fields.Has(FieldName.Expect);
         _takesTrailers = RequestWriter.TakesTrailers(head);
+        _isIdempotent = Method.IsIdempotent || HasIdempotencyKey(head);
         _bindsConnection = BoundCredentials.AreIn(head.Fields);
         RequestBytes = _requestHeadLength;
         if (framing.Kind == FramingKind.None || framing.Length == 0)
@@ -170,6 +171,7 @@ internal sealed partial class Exchange : IConnectionOwner
         EndWatch(why);
         _trailers?.Reset();
         _interims?.Reset();
+        EndChecks();
         Request.Reset();
         Reply.Reset();
         RequestHead.Reset();
@@ -207,7 +209,7 @@ internal sealed partial class Exchange : IConnectionOwner
                 case Phase.Receiving when MayBeSent():
                     _phase = Phase.Waiting;
                     break;
-                case Phase.Waiting when mayStart:
+                case Phase.Waiting when mayStart && _state.Loop.Now >= _notBefore:
                     Acquire();
                     break;
                 case Phase.Queued when _granted:
@@ -229,6 +231,7 @@ internal sealed partial class Exchange : IConnectionOwner
     public long Due => _phase switch
     {
         Phase.Receiving => Settings.RequestCommit == CommitMode.UpTo ? _startedAt + Settings.RequestHoldTime : long.MaxValue,
+        Phase.Waiting => _notBefore > _state.Loop.Now ? _notBefore : long.MaxValue,
         Phase.Queued => Math.Min(_queueDeadline, _deadline),
         Phase.Connecting or Phase.Head => Math.Min(IsWaitPaused ? long.MaxValue : _phaseDeadline, _deadline),
         Phase.Content => Math.Min(_replyLeaves ? long.MaxValue : Math.Min(_deadline, HoldEnds), IsWaitPaused ? long.MaxValue : _phaseDeadline),
@@ -241,6 +244,7 @@ internal sealed partial class Exchange : IConnectionOwner
         switch (_phase)
         {
             case Phase.Receiving when now >= Due:
+            case Phase.Waiting:
                 Wake();
                 return;
             case Phase.Queued when now >= Math.Min(_queueDeadline, _deadline):

@@ -37,6 +37,9 @@ internal sealed class LoopState
     public CmiEngine Engine { get; }
     public ILoop Loop { get; }
 
+    /// <summary>Its number among the loops, from 0.</summary>
+    public int Index { get; init; }
+
     /// <summary>What requests that begin now are treated by; the same for a whole turn.</summary>
     public EngineConfiguration Configuration { get; private set; }
 

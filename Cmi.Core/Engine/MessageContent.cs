@@ -201,10 +201,16 @@ internal sealed partial class MessageContent(LoopState state, Action wake)
         }
     }
 
+    /// <summary>Whether none of it may leave any more, not even what has come.</summary>
+    public bool IsWithheld { get; private set; }
+
     /// <summary>Marks it as one that will never be whole.</summary>
-    public void Fail(string why)
+    /// <param name="why">The cause.</param>
+    /// <param name="withhold">Whether what has come must not leave: it is there to its end, but it is not right.</param>
+    public void Fail(string why, bool withhold = false)
     {
         if (State != BufferState.Open) return;
+        IsWithheld = withhold;
         State = BufferState.Failed;
         try
         {
@@ -290,6 +296,7 @@ internal sealed partial class MessageContent(LoopState state, Action wake)
         _direct = default;
         _lastChunk?.Reset();
         State = BufferState.Open;
+        IsWithheld = false;
     }
 
     private void DropBuffer()

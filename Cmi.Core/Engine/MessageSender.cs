@@ -58,6 +58,7 @@ internal struct MessageSender(Framing framing)
                 _headSent += ofHead;
                 continue;
             }
+            if (content.IsWithheld) return SendStatus.Cut;
             if (_ended || framing.Kind == FramingKind.None || framing.Length == 0) return SendStatus.Done;
             if (gather.Free < MaxFramingBytes)
             {

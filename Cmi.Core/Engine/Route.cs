@@ -1,3 +1,5 @@
+using Cmi.Health;
+
 namespace Cmi.Engine;
 
 /// <summary>
@@ -21,11 +23,15 @@ internal sealed class Route(string name, RouteSettings settings, ActiveGroup? gr
 /// </summary>
 /// <param name="group">The servers, and how they are shared.</param>
 /// <param name="queue">Their queue, shared by all loops; the same for all versions of a group.</param>
+/// <param name="care">How its servers do, and what retries may cost them; the same for all versions of a group.</param>
 /// <param name="maxIdleConnections">Idle connections that one loop keeps to one server.</param>
-internal sealed class ActiveGroup(ServerGroup group, IJobQueue queue, int maxIdleConnections)
+internal sealed class ActiveGroup(ServerGroup group, IJobQueue queue, GroupCare care, int maxIdleConnections)
 {
     public string Name => group.Name;
     public ServerGroup Group => group;
     public IJobQueue Queue => queue;
+    public GroupCare Care => care;
+    public GroupHealth Health => care.Health;
+    public RetryBudget Budget => care.Budget;
     public int MaxIdleConnections => maxIdleConnections;
 }

@@ -1,3 +1,7 @@
+using System.Text;
+using Cmi.Integrity;
+using Cmi.Messages;
+
 namespace Cmi.Engine;
 
 /// <summary>The options of one route as its exchanges use them: read once, in milliseconds and bytes. Immutable.</summary>
@@ -15,6 +19,10 @@ internal sealed class RouteSettings(CmiOptions options)
     public readonly int MaxInterimResponses = options.Limits.MaxInterimResponses;
 
     public readonly int Attempts = options.Retry.Attempts;
+    public readonly StatusSet RetryStatuses = StatusSet.TryParse(options.Retry.Statuses, out var statuses) ? statuses : StatusSet.Empty;
+    public readonly long MaxRetryAfter = EngineSettings.Ms(options.Retry.MaxRetryAfter);
+    public readonly byte[]? IdempotencyKeyField = options.Retry.IdempotencyKeyField is { Length: > 0 } name ? Encoding.ASCII.GetBytes(name) : null;
+    public readonly IReplyCheck[] Checks = ChecksOf(options);
     public readonly CommitMode ReplyCommit = options.Reply.Commit;
     public readonly long ReplyHoldBytes = options.Reply.HoldBytes;
     public readonly long ReplyHoldTime = EngineSettings.Ms(options.Reply.HoldTime);
@@ -24,4 +32,12 @@ internal sealed class RouteSettings(CmiOptions options)
     public readonly long RequestHoldTime = EngineSettings.Ms(options.Request.HoldTime);
     public readonly bool Distribute = options.Pipelining.Distribute == Distribution.Safe;
     public readonly bool AlwaysStore = options.Buffers.Always;
+
+    private static IReplyCheck[] ChecksOf(CmiOptions options)
+    {
+        var checks = new List<IReplyCheck>(options.Reply.AllChecks);
+        if (options.Reply.VerifyDigest) checks.Add(new DigestCheck());
+        if (options.Reply.VerifyGzip) checks.Add(new GzipCheck(options.Reply.VerifyGzipBytes));
+        return [.. checks];
+    }
 }

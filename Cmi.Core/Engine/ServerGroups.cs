@@ -1,3 +1,4 @@
+using Cmi.Health;
 using Cmi.Queues;
 using Cmi.Servers;
 
@@ -9,8 +10,10 @@ namespace Cmi.Engine;
 /// <para>Threading: one change at a time; <see cref="SlotsOf"/> and <see cref="OpenConnections"/> are for any thread.</para>
 /// </summary>
 /// <param name="create">Makes a queue; <see langword="null"/>: a <see cref="JobQueue"/>.</param>
-internal sealed class ServerGroups(Func<ServerGroup, IJobQueue>? create)
+/// <param name="engine">Whose groups they are.</param>
+internal sealed class ServerGroups(Func<ServerGroup, IJobQueue>? create, CmiEngine engine)
 {
+    private bool _watches;
     private volatile Dictionary<ServerAddress, ConnectionSlots> _slots = [];
     private List<ActiveGroup> _groups = [];
     private readonly List<ActiveGroup> _removed = [];               // without a route, but perhaps with requests in flight or waiting
@@ -18,6 +21,19 @@ internal sealed class ServerGroups(Func<ServerGroup, IJobQueue>? create)
 
     /// <summary>All queues that were not disposed.</summary>
     public IEnumerable<IJobQueue> Queues => _groups.Concat(_removed).Select(group => group.Queue);
+
+    /// <summary>Begins to look at the health of servers.</summary>
+    public void Watch()
+    {
+        _watches = true;
+        foreach (var group in _groups.Concat(_removed)) group.Care.Watch();
+    }
+
+    /// <summary>Ends that.</summary>
+    public void StopWatching()
+    {
+        foreach (var group in _groups.Concat(_removed)) group.Care.StopWatching();
+    }
 
     /// <summary>Takes over the groups of options that have no faults. A queue that cannot be made is an exception, and nothing has changed.</summary>
     /// <param name="options">The options.</param>
@@ -37,13 +53,15 @@ internal sealed class ServerGroups(Func<ServerGroup, IJobQueue>? create)
                 fixedGroups.Add((name, null));
                 group = known.Group;
             }
-            groups.Add(new(group, known?.Queue ?? CreateQueue(group, options, groups), servers.MaxIdleConnections));
+            groups.Add(new(group, known?.Queue ?? CreateQueue(group, options, groups), known?.Care ?? CreateCare(group, options), servers.MaxIdleConnections));
         }
         ChangeSlots(groups);                                        // first: servers have their counts before a queue grants them
         for (var i = 0; i < groups.Count; i++)
         {
             if (create is null) ((JobQueue)groups[i].Queue).Capacity = options.Limits.MaxQueuedRequests;
-            if (Known(groups[i].Name) is { } known && known.Group != groups[i].Group) groups[i] = Adjust(groups[i], known, fixedGroups);
+            if (Known(groups[i].Name) is not { } known) continue;
+            groups[i].Care.Change(groups[i].Group, options);        // first: the queue finds out at once who may be granted
+            if (known.Group != groups[i].Group) groups[i] = Adjust(groups[i], known, options, fixedGroups);
         }
         _removed.RemoveAll(removed => groups.Exists(group => group.Queue == removed.Queue));
         _removed.AddRange(_groups.Where(known => !groups.Exists(group => group.Queue == known.Queue)));
@@ -66,7 +84,7 @@ internal sealed class ServerGroups(Func<ServerGroup, IJobQueue>? create)
     /// <summary>Connections to a server that are open or being dialled; 0 for one that is in no group.</summary>
     public int OpenConnections(ServerAddress server) => _slots.TryGetValue(server, out var slots) ? slots.Open : 0;
 
-    private static ActiveGroup Adjust(ActiveGroup group, ActiveGroup known, List<(string Name, Exception? Why)> fixedGroups)
+    private static ActiveGroup Adjust(ActiveGroup group, ActiveGroup known, CmiOptions options, List<(string Name, Exception? Why)> fixedGroups)
     {
         try
         {
@@ -76,8 +94,19 @@ internal sealed class ServerGroups(Func<ServerGroup, IJobQueue>? create)
         catch (Exception e)
         {
             fixedGroups.Add((group.Name, e));
+            known.Care.Change(known.Group, options);
             return known;
         }
+    }
+
+    private GroupCare CreateCare(ServerGroup group, CmiOptions options)
+    {
+        var (connections, loops) = (engine.Connections, engine.Connections.Loops);
+        var health = new GroupHealth(group, new(options.Health), loops.Count);
+        var budget = new RetryBudget(loops.Count, options.Retry.BudgetShare, options.Retry.BudgetMinimumPerSecond);
+        var care = new GroupCare(health, budget, new(health, connections, loops[0], engine.Logger, engine.DropIdle), loops[0]);
+        if (_watches) care.Watch();
+        return care;
     }
 
     private IJobQueue CreateQueue(ServerGroup group, CmiOptions options, List<ActiveGroup> before)

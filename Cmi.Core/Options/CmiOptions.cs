@@ -55,6 +55,9 @@ public sealed class CmiOptions
     /// <summary>When a request is tried again.</summary>
     public RetryOptions Retry { get; }
 
+    /// <summary>When servers are put out, and what brings them back.</summary>
+    public HealthOptions Health { get; } = new();
+
     /// <summary>When a reply may leave for its client.</summary>
     public ReplyOptions Reply { get; }
 
@@ -144,22 +147,6 @@ public sealed class ServerOptions
     /// <summary>Adds a server.</summary>
     /// <param name="url">Such as <c>http://10.0.0.11:9000</c>.</param>
     public void AddServer(string url) => Addresses.Add(url);
-}
-
-/// <summary>When a request is tried again. <para>Threading: as <see cref="CmiOptions"/>.</para></summary>
-public sealed class RetryOptions
-{
-    private int? _attempts;
-
-    internal RetryOptions? Inherited { get; init; }
-
-    /// <summary>Attempts in all, the first included. A reused connection that turns out to be stale does not count, once.</summary>
-    /// <value>3 by default; from 1 (never again) to 10.</value>
-    public int Attempts
-    {
-        get => _attempts ?? Inherited?.Attempts ?? 3;
-        set => _attempts = value;
-    }
 }
 
 /// <summary>Which stacked requests are distributed.</summary>

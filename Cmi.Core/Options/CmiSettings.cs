@@ -15,8 +15,9 @@ internal static class CmiSettings
     private static readonly HashSet<string> MayDiffer =
     [
         "Timeouts:ClientContent", "Timeouts:ServerConnect", "Timeouts:ServerHead", "Timeouts:ServerContent", "Timeouts:Queue", "Timeouts:Exchange",
-        "Timeouts:Tunnel", "Limits:MaxRequestContentBytes", "Limits:MaxInterimResponses", "Retry:Attempts", "Reply:Commit", "Reply:HoldBytes",
-        "Reply:HoldTime", "Reply:TrustClose", "Request:Commit", "Request:HoldBytes", "Request:HoldTime", "Pipelining:Distribute", "Buffers:Always",
+        "Timeouts:Tunnel", "Limits:MaxRequestContentBytes", "Limits:MaxInterimResponses", "Retry:Attempts", "Retry:Statuses", "Retry:MaxRetryAfter",
+        "Retry:IdempotencyKeyField", "Reply:Commit", "Reply:HoldBytes", "Reply:HoldTime", "Reply:TrustClose", "Reply:VerifyDigest", "Reply:VerifyGzip",
+        "Reply:VerifyGzipBytes", "Reply:Resume", "Request:Commit", "Request:HoldBytes", "Request:HoldTime", "Pipelining:Distribute", "Buffers:Always",
     ];
 
     internal static IReadOnlyList<Setting> All { get; } =
@@ -70,11 +71,45 @@ internal static class CmiSettings
             o => o.Limits.MaxInterimResponses, (o, value) => o.Limits.MaxInterimResponses = value),
 
         new NumberSetting("Retry:Attempts", 1, 10, o => o.Retry.Attempts, (o, value) => o.Retry.Attempts = value),
+        new TextSetting("Retry:Statuses", o => o.Retry.Statuses, (o, value) => o.Retry.Statuses = value,
+            "a list of 429, 502, 503 and 504", text => SettingForms.IsRetryStatuses(text) ? null : "must be a list of 429, 502, 503 and 504"),
+        new TimeSetting("Retry:MaxRetryAfter", o => o.Retry.MaxRetryAfter, (o, value) => o.Retry.MaxRetryAfter = value, zeroAllowed: true),
+        new ShareSetting("Retry:BudgetShare", 10, o => o.Retry.BudgetShare, (o, value) => o.Retry.BudgetShare = value),
+        new NumberSetting("Retry:BudgetMinimumPerSecond", 0, 1_000_000,
+            o => o.Retry.BudgetMinimumPerSecond, (o, value) => o.Retry.BudgetMinimumPerSecond = value),
+        new TextSetting("Retry:IdempotencyKeyField", o => o.Retry.IdempotencyKeyField, (o, value) => o.Retry.IdempotencyKeyField = value,
+            "the name of a field", text => SettingForms.IsFieldName(text) ? null : "must be the name of a field"),
+
+        new NumberSetting("Health:Failures", 1, 10_000, o => o.Health.Failures, (o, value) => o.Health.Failures = value),
+        new ShareSetting("Health:FailureShare", 1, o => o.Health.FailureShare, (o, value) => o.Health.FailureShare = value),
+        new NumberSetting("Health:FailureShareRequests", 1, 1_000_000,
+            o => o.Health.FailureShareRequests, (o, value) => o.Health.FailureShareRequests = value),
+        new TimeSetting("Health:Window", o => o.Health.Window, (o, value) => o.Health.Window = value),
+        new TimeSetting("Health:EjectionTime", o => o.Health.EjectionTime, (o, value) => o.Health.EjectionTime = value),
+        new TimeSetting("Health:MaxEjectionTime", o => o.Health.MaxEjectionTime, (o, value) => o.Health.MaxEjectionTime = value),
+        new ShareSetting("Health:MaxEjectedShare", 1, o => o.Health.MaxEjectedShare, (o, value) => o.Health.MaxEjectedShare = value),
+        new TimeSetting("Health:ProbeInterval", o => o.Health.ProbeInterval, (o, value) => o.Health.ProbeInterval = value),
+        new ChoiceSetting<HealthProbeKind>("Health:Probe", o => o.Health.Probe, (o, value) => o.Health.Probe = value),
+        new TextSetting("Health:Path", o => o.Health.Path, (o, value) => o.Health.Path = value,
+            "a path that begins with '/'", text => SettingForms.IsPath(text) ? null : "must be a path that begins with '/'"),
+        new TextSetting("Health:Host", o => o.Health.Host, (o, value) => o.Health.Host = value,
+            "a host name with or without a port", text => SettingForms.IsHost(text) ? null : "must be a host name with or without a port"),
+        new TextSetting("Health:Statuses", o => o.Health.Statuses, (o, value) => o.Health.Statuses = value!,
+            "a list of status codes and ranges of them, such as 200-299, 401", text => SettingForms.IsStatuses(text) ? null : "must be a list of status codes and ranges of them, such as 200-299, 401"),
+        new TimeSetting("Health:Interval", o => o.Health.Interval, (o, value) => o.Health.Interval = value),
+        new TimeSetting("Health:Timeout", o => o.Health.Timeout, (o, value) => o.Health.Timeout = value),
+        new NumberSetting("Health:HealthyThreshold", 1, 1_000, o => o.Health.HealthyThreshold, (o, value) => o.Health.HealthyThreshold = value),
+        new NumberSetting("Health:UnhealthyThreshold", 1, 1_000, o => o.Health.UnhealthyThreshold, (o, value) => o.Health.UnhealthyThreshold = value),
+        new TimeSetting("Health:SlowStart", o => o.Health.SlowStart, (o, value) => o.Health.SlowStart = value, zeroAllowed: true),
 
         new ChoiceSetting<CommitMode>("Reply:Commit", o => o.Reply.Commit, (o, value) => o.Reply.Commit = value),
         new NumberSetting("Reply:HoldBytes", o => o.Reply.HoldBytes, (o, value) => o.Reply.HoldBytes = value),
         new TimeSetting("Reply:HoldTime", o => o.Reply.HoldTime, (o, value) => o.Reply.HoldTime = value, zeroAllowed: true),
         new ChoiceSetting<CloseTrust>("Reply:TrustClose", o => o.Reply.TrustClose, (o, value) => o.Reply.TrustClose = value),
+        new FlagSetting("Reply:VerifyDigest", (o, value) => o.Reply.VerifyDigest = value),
+        new FlagSetting("Reply:VerifyGzip", (o, value) => o.Reply.VerifyGzip = value),
+        new NumberSetting("Reply:VerifyGzipBytes", o => o.Reply.VerifyGzipBytes, (o, value) => o.Reply.VerifyGzipBytes = value),
+        new FlagSetting("Reply:Resume", (o, value) => o.Reply.Resume = value),
 
         new ChoiceSetting<CommitMode>("Request:Commit", o => o.Request.Commit, (o, value) => o.Request.Commit = value),
         new NumberSetting("Request:HoldBytes", o => o.Request.HoldBytes, (o, value) => o.Request.HoldBytes = value),

@@ -30,6 +30,8 @@ public sealed class ReplyOptions
     private long? _holdBytes;
     private TimeSpan? _holdTime;
     private CloseTrust? _trustClose;
+    private bool? _verifyDigest, _verifyGzip, _resume;
+    private long? _verifyGzipBytes;
 
     internal ReplyOptions? Inherited { get; init; }
 
@@ -66,6 +68,47 @@ public sealed class ReplyOptions
     {
         get => _trustClose ?? Inherited?.TrustClose ?? CloseTrust.Fin;
         set => _trustClose = value;
+    }
+
+    /// <summary>Whether content is compared with the <c>Content-Digest</c> or <c>Repr-Digest</c> that its server gave (RFC 9530: sha-256 and sha-512).</summary>
+    /// <value><see langword="false"/> by default.</value>
+    public bool VerifyDigest
+    {
+        get => _verifyDigest ?? Inherited?.VerifyDigest ?? false;
+        set => _verifyDigest = value;
+    }
+
+    /// <summary>Whether content that is coded with gzip is unpacked, to nowhere, to see that it is well formed and ends where it should.</summary>
+    /// <value><see langword="false"/> by default.</value>
+    public bool VerifyGzip
+    {
+        get => _verifyGzip ?? Inherited?.VerifyGzip ?? false;
+        set => _verifyGzip = value;
+    }
+
+    /// <summary>With <see cref="VerifyGzip"/>: the unpacked bytes of one reply beyond which it is not looked at, and passes.</summary>
+    /// <value>Bytes; 64 MiB by default; 0 or more.</value>
+    public long VerifyGzipBytes
+    {
+        get => _verifyGzipBytes ?? Inherited?.VerifyGzipBytes ?? 64L << 20;
+        set => _verifyGzipBytes = value;
+    }
+
+    /// <summary>Checks of one's own, of the content of replies before they leave. In code only; those of a route come beside those of the engine.</summary>
+    /// <value>Empty by default.</value>
+    public IList<IReplyCheck> Checks { get; } = [];
+
+    internal IEnumerable<IReplyCheck> AllChecks => Inherited is null ? Checks : Inherited.AllChecks.Concat(Checks);
+
+    /// <summary>
+    /// Whether a reply to GET that breaks after it has begun to leave is gone on with from another server, by a range request under its strong ETag. Only where
+    /// equal ETags mean equal bytes at all servers, as RFC 9110 §8.8.1 asks of them.
+    /// </summary>
+    /// <value><see langword="false"/> by default.</value>
+    public bool Resume
+    {
+        get => _resume ?? Inherited?.Resume ?? false;
+        set => _resume = value;
     }
 }
 

@@ -35,7 +35,7 @@ public sealed class RouteOptions
     public RouteLimitOptions Limits => Own.Limits;
 
     /// <summary>When a request is tried again.</summary>
-    public RetryOptions Retry => Own.Retry;
+    public RouteRetryOptions Retry => Own.Retry;
 
     /// <summary>When a reply may leave for its client.</summary>
     public ReplyOptions Reply => Own.Reply;

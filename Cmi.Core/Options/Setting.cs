@@ -90,6 +90,22 @@ internal sealed class NumberSetting : ValueSetting
         : string.Create(CultureInfo.InvariantCulture, $"{_lowest} to {highest}");
 }
 
+/// <summary>A number that need not be whole.</summary>
+internal sealed class ShareSetting(string key, double highest, Func<CmiOptions, double> get, Action<CmiOptions, double> set) : ValueSetting(key)
+{
+    private protected override bool TrySet(CmiOptions options, string text)
+    {
+        if (!double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value)) return false;
+        set(options, value);
+        return true;
+    }
+
+    private protected override string? Offence(CmiOptions options) =>
+        get(options) is var value && !(value >= 0 && value <= highest) ? value.ToString(CultureInfo.InvariantCulture) : null;
+
+    private protected override string Rule(CmiOptions options) => string.Create(CultureInfo.InvariantCulture, $"0 to {highest}");
+}
+
 /// <summary>A time, at most one day.</summary>
 internal sealed class TimeSetting(string key, Func<CmiOptions, TimeSpan> get, Action<CmiOptions, TimeSpan> set, bool zeroAllowed = false)
     : ValueSetting(key)

@@ -31,13 +31,14 @@ internal struct InFlightCounter
     /// Takes a slot. By compare-and-swap and not by "add, look, take back": the count is never above the limit, not even for a moment, so a slot that is
     /// free is never refused because of someone else's failed attempt.
     /// </summary>
+    /// <param name="most">The count that is not to be exceeded, whatever the limit.</param>
     /// <returns>Whether there was one.</returns>
-    public bool TryTake()
+    public bool TryTake(int most = int.MaxValue)
     {
         for (var seen = Volatile.Read(ref _word); ;)
         {
             var limit = (int)(seen >> 32);
-            if (limit != 0 && (int)seen >= limit) return false;     // counted without a limit all the same: the choice by load lives on it
+            if ((int)seen >= most || (limit != 0 && (int)seen >= limit)) return false;     // counted without a limit all the same: the choice by load lives on it
             var before = Interlocked.CompareExchange(ref _word, seen + 1, seen);
             if (before == seen) return true;
             seen = before;

@@ -10,9 +10,9 @@ public sealed partial class JobQueue
     private bool TryTake(in JobTicket ticket, out JobGrant grant)
     {
         var group = _group;
-        if (ticket.Avoid.Count == 0) return TryTake(ticket, group, group.All, out grant);
-        var rented = group.All.Length > MaxOnStack ? ArrayPool<int>.Shared.Rent(group.All.Length) : null;
-        var usable = rented ?? stackalloc int[group.All.Length];
+        if (ticket.Avoid.Count == 0) return TryTake(ticket, group, group.Availability.Now.Usable, out grant);
+        var rented = group.Servers.Length > MaxOnStack ? ArrayPool<int>.Shared.Rent(group.Servers.Length) : null;
+        var usable = rented ?? stackalloc int[group.Servers.Length];
         try
         {
             return TryTake(ticket, group, usable[..group.Usable(ticket.Avoid, usable)], out grant);
@@ -29,19 +29,21 @@ public sealed partial class JobQueue
         var candidates = rented ?? stackalloc ServerLoad[usable.Length];
         try
         {
+            var available = group.Availability.Now;
             for (; ; )                                             // again only when another thread took the chosen server's last slot in between
             {
                 var count = 0;
                 foreach (var server in usable)
                 {
-                    if (group.Servers[server].InFlight.HasSlot(out var inFlight, out var limit)) candidates[count++] = new(server, inFlight, limit);
+                    if (group.HasSlot(server, available, out var inFlight, out var limit)) candidates[count++] = new(server, inFlight, limit);
                 }
                 if (count == 0) break;
+                if (available.Shares is not null) count = ThinOut(group.Availability, available, candidates[..count]);
                 var choice = group.Selector.Select(candidates[..count], ticket);
                 if ((uint)choice >= (uint)count)
                     throw new InvalidOperationException($"The server selector {group.Selector.GetType()} chose {choice} of {count} candidates.");
                 var chosen = group.Servers[candidates[choice].Index];
-                if (!chosen.InFlight.TryTake()) continue;
+                if (!chosen.InFlight.TryTake(available.MostOf(candidates[choice].Index))) continue;
                 grant = new(chosen.Address, _leases.Rent(chosen), long.MaxValue);
                 return true;
             }
@@ -52,5 +54,17 @@ public sealed partial class JobQueue
         }
         grant = default;
         return false;
+    }
+
+    /// <summary>Leaves out servers that start slowly, as often as their share says; all stay if none would be left.</summary>
+    private static int ThinOut(ServerAvailability availability, ServerAvailability.Snapshot available, Span<ServerLoad> candidates)
+    {
+        var count = 0;
+        for (var i = 0; i < candidates.Length; i++)
+        {
+            // Swapped, not overwritten, so that nothing is lost if all would go; those that stay keep their order.
+            if (availability.TakesPart(available, candidates[i].Index)) (candidates[count], candidates[i]) = (candidates[i], candidates[count++]);
+        }
+        return count > 0 ? count : candidates.Length;
     }
 }

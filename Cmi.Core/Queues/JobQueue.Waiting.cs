@@ -41,9 +41,10 @@ public sealed partial class JobQueue
 
     private bool HasSlot(Lane lane)
     {
+        var available = _group.Availability.Now;
         foreach (var server in lane.Servers)
         {
-            if (_group.Servers[server].InFlight.HasSlot(out _, out _)) return true;
+            if (_group.HasSlot(server, available, out _, out _)) return true;
         }
         return false;
     }
@@ -61,8 +62,20 @@ public sealed partial class JobQueue
 
     private int[] UsableWithout(ServerSet avoid)
     {
-        var usable = new int[_group.All.Length];
+        var usable = new int[_group.Servers.Length];
         return usable[.._group.Usable(avoid, usable)];
+    }
+
+    // A server has gone out or come back. Whoever asks without the lock reads the availability itself.
+    private void AvailabilityChanged(object? sender, EventArgs e)
+    {
+        WaitingTicket? decided;
+        lock (_gate)
+        {
+            foreach (var lane in _lanes) lane.Servers = UsableWithout(lane.Avoid);
+            decided = Serve();
+        }
+        Tell(decided);
     }
 
     /// <summary>Takes a ticket out of the line for good. Its outcome is set before, and told after the lock was left.</summary>

@@ -9,6 +9,10 @@ namespace Cmi.Queues;
 /// that can use it. So the order is exact, and the work per free slot grows with the number of lanes, never with the number of tickets.
 /// </para>
 /// <para>
+/// Only servers that the group's <see cref="ServerAvailability"/> calls usable are granted, which costs one volatile read. Tickets that wait stay when a
+/// server goes out: they are granted others, or wait for their deadline.
+/// </para>
+/// <para>
 /// The group's selector is called on the thread that asks, or that gives a grant back; for tickets that wait, under the queue's lock: it must not call
 /// the queue.
 /// </para>
@@ -40,7 +44,8 @@ public sealed partial class JobQueue : IAdjustableJobQueue
         ArgumentOutOfRangeException.ThrowIfNegative(capacity);
         (_known, _capacity) = ([], capacity);
         _group = Take(group);
-        _unchoosy = new(default, _group.All);
+        _group.Availability.Changed += AvailabilityChanged;
+        _unchoosy = new(default, UsableWithout(default));
         _lanes = [_unchoosy];
     }
 
@@ -138,7 +143,9 @@ public sealed partial class JobQueue : IAdjustableJobQueue
         WaitingTicket? decided;
         lock (_gate)
         {
+            _group.Availability.Changed -= AvailabilityChanged;
             _group = Take(group);
+            _group.Availability.Changed += AvailabilityChanged;
             foreach (var lane in _lanes) lane.Servers = UsableWithout(lane.Avoid);
             decided = Serve();
         }
@@ -152,7 +159,7 @@ public sealed partial class JobQueue : IAdjustableJobQueue
         var left = _known.Except(servers).ToArray();
         foreach (var server in left) server.InFlight.Close();
         _known = [.. servers, .. left.Where(server => server.InFlight.Count > 0)];
-        return new(servers, group.Selector);
+        return new(servers, group.Selector, group.Availability);
     }
 
     /// <summary>Refuses all that wait and all that will ask. Grants that are out are still to be completed.</summary>
@@ -163,6 +170,7 @@ public sealed partial class JobQueue : IAdjustableJobQueue
         lock (_gate)
         {
             _disposed = true;
+            _group.Availability.Changed -= AvailabilityChanged;
             foreach (var lane in _lanes)
             {
                 while (lane.First is { } waiter)

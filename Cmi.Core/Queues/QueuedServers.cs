@@ -7,23 +7,28 @@ internal sealed class QueuedServer(ServerAddress address)
     public InFlightCounter InFlight;
 }
 
-/// <summary>The servers of a group as a queue has them at a time, and who chooses among them. <para>Threading: immutable.</para></summary>
-internal sealed class QueuedServers(QueuedServer[] servers, IServerSelector selector)
+/// <summary>The servers of a group as a queue has them at a time, who chooses among them, and which may be chosen. <para>Threading: immutable.</para></summary>
+internal sealed class QueuedServers(QueuedServer[] servers, IServerSelector selector, ServerAvailability availability)
 {
     public readonly QueuedServer[] Servers = servers;
     public readonly IServerSelector Selector = selector;
-    public readonly int[] All = [.. Enumerable.Range(0, servers.Length)];
+    public readonly ServerAvailability Availability = availability;
 
-    /// <summary>Lists the servers that are not to be avoided, or all of them if none would be left.</summary>
+    /// <summary>Whether a server that may be chosen has a slot free at this moment.</summary>
+    public bool HasSlot(int server, ServerAvailability.Snapshot available, out int inFlight, out int limit) =>
+        Servers[server].InFlight.HasSlot(out inFlight, out limit) && inFlight < available.MostOf(server);
+
+    /// <summary>Lists the usable servers that are not to be avoided, or all usable ones if none would be left.</summary>
     public int Usable(ServerSet avoid, Span<int> into)
     {
+        var usable = Availability.Now.Usable;
         var count = 0;
-        for (var i = 0; i < Servers.Length; i++)
+        foreach (var server in usable)
         {
-            if (!avoid.Contains(Servers[i].Address)) into[count++] = i;
+            if (!avoid.Contains(Servers[server].Address)) into[count++] = server;
         }
         if (count > 0) return count;
-        All.CopyTo(into);
-        return All.Length;
+        usable.CopyTo(into);
+        return usable.Length;
     }
 }

@@ -4,6 +4,13 @@ using Cmi.Telemetry;
 
 namespace Cmi.Servers;
 
+/// <summary>Whoever has a server dialled.</summary>
+internal interface IDialer
+{
+    /// <summary>The server is asked from here on; before, only a place among its connections was waited for.</summary>
+    void DialBegins();
+}
+
 /// <summary>
 /// The idle connections of one loop to its servers, reused last in, first out (the warmest first; the rest can age out), bounded per server, dropped when
 /// they end, break, bring unasked bytes, or grow old. Also dials, within <see cref="ConnectionSlots"/>.
@@ -51,14 +58,18 @@ internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Fun
     }
 
     /// <summary>Dials a server.</summary>
+    /// <param name="server">Whom to dial.</param>
+    /// <param name="dialer">Who wants to know when there is a place for the connection, and the server itself is asked.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="IOException">It cannot be reached.</exception>
-    public async ValueTask<ServerLease> DialAsync(ServerAddress server, CancellationToken cancellationToken)
+    public async ValueTask<ServerLease> DialAsync(ServerAddress server, IDialer? dialer, CancellationToken cancellationToken)
     {
         var slot = slots(server);
         await slot.AcquireAsync(() => reclaim(server), cancellationToken);
         IConnection connection;
         try
         {
+            if (!cancellationToken.IsCancellationRequested) dialer?.DialBegins();
             connection = await connections.ConnectAsync(server, loop, cancellationToken);
         }
         catch
@@ -86,6 +97,13 @@ internal sealed class ServerPool(ILoop loop, IConnectionManager connections, Fun
             if (list.Count == 0) _idle.Remove(server);
         }
         if (_timer is { IsSet: true }) Expire();
+    }
+
+    /// <summary>Closes all idle connections to a server.</summary>
+    public void DropAll(ServerAddress server)
+    {
+        if (!_idle.TryGetValue(server, out var list)) return;
+        while (list.Oldest is { } oldest) DropIdle(oldest);
     }
 
     /// <summary>Closes all idle connections, and from now on every one that comes back.</summary>

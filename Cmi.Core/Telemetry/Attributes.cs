@@ -53,6 +53,8 @@ internal static class Attributes
         AttemptFault.ContentTimeout => "content_timeout",
         AttemptFault.ExchangeTimeout => "exchange_timeout",
         AttemptFault.BadReply => "bad_reply",
+        AttemptFault.CheckFailed => "check_failed",
+        AttemptFault.BadStatus => "bad_status",
         AttemptFault.StoreFailed => "store_failed",
         _ => Other,
     };

@@ -41,6 +41,9 @@ internal static partial class Log
     [LoggerMessage(2023, LogLevel.Warning, "The buffer store is full; the youngest reply that is held gives way.")]
     public static partial void HeldReplyGaveWay(this ILogger logger);
 
+    [LoggerMessage(2024, LogLevel.Error, "A check of replies failed; the reply passes unchecked.")]
+    public static partial void ReplyCheckFailed(this ILogger logger, Exception exception);
+
     [LoggerMessage(2030, LogLevel.Information, "The settings have changed: {Routes} routes, {Groups} server groups, {Servers} servers.")]
     public static partial void SettingsChanged(this ILogger logger, int routes, int groups, int servers);
 
@@ -61,4 +64,13 @@ internal static partial class Log
 
     [LoggerMessage(2042, LogLevel.Error, "The host's access log failed; this is told once.")]
     public static partial void AccessLogThrew(this ILogger logger, Exception exception);
+
+    [LoggerMessage(2050, LogLevel.Warning, "Server {Server} is out: {Condition}, after {Failures} failures in a row.")]
+    public static partial void ServerIsOut(this ILogger logger, ServerAddress server, ServerCondition condition, int failures);
+
+    [LoggerMessage(2051, LogLevel.Information, "Server {Server} is back.")]
+    public static partial void ServerIsBack(this ILogger logger, ServerAddress server);
+
+    [LoggerMessage(2052, LogLevel.Debug, "A probe of server {Server} failed: {Reason}.")]
+    public static partial void ProbeFailed(this ILogger logger, ServerAddress server, string reason);
 }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.ComponentModel;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 
@@ -10,6 +11,9 @@ internal sealed partial class EpollConnection
 {
     /// <summary>Enough for the address of any family that is used here.</summary>
     public const int MaxAddressBytes = 128;
+
+    // The ports that the system picks for the near end of a connection, as they were at the start.
+    private static readonly (int First, int Last) Picked = ReadPickedPorts();
 
     private const EpollEvents All = EpollEvents.Receivable | EpollEvents.Sendable | EpollEvents.PeerEnded;
 
@@ -42,7 +46,7 @@ internal sealed partial class EpollConnection
         {
             if (connection._isTcp)
             {
-                if (loop.Manager.Options.NoDelay) Check(Libc.SetNoDelay(descriptor));
+                connection._isDelayed = loop.Manager.Options.NoDelay;
                 if (loop.Manager.Options.KeepAlive) Check(Libc.SetKeepAlive(descriptor));
             }
             var address = endPoint.Serialize();
@@ -62,7 +66,7 @@ internal sealed partial class EpollConnection
     /// <summary>Whether TCP has connected it to itself: nobody listens at a port of this machine, and the system has picked that very port for this end.</summary>
     public bool IsToItself(EndPoint endPoint)
     {
-        if (!_isTcp) return false;
+        if (!_isTcp || endPoint is not IPEndPoint ip || ip.Port < Picked.First || ip.Port > Picked.Last) return false;
         Span<byte> local = stackalloc byte[MaxAddressBytes];
         var bytes = Libc.GetLocalAddress(Descriptor, local);
         return bytes > 0 && AddressOf(local[..bytes]) is { } own && own == Peer;
@@ -100,10 +104,23 @@ internal sealed partial class EpollConnection
         if ((events & (EpollEvents.Sendable | EpollEvents.Failed | EpollEvents.HungUp)) == EpollEvents.None) return false;
         var connecting = _connecting!;
         _connecting = null;
-        var error = Libc.TakeError(Descriptor);
+        var error = (events & (EpollEvents.Failed | EpollEvents.HungUp)) == EpollEvents.None ? 0 : Libc.TakeError(Descriptor);
         if (error < 0) connecting.TrySetException(new Win32Exception(-error));
         else connecting.TrySetResult();
         return error == 0;                                         // then the event may tell more: of a server that speaks first
+    }
+
+    private static (int First, int Last) ReadPickedPorts()
+    {
+        try
+        {
+            var range = File.ReadAllText("/proc/sys/net/ipv4/ip_local_port_range").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+            return (int.Parse(range[0], CultureInfo.InvariantCulture), int.Parse(range[1], CultureInfo.InvariantCulture));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or IndexOutOfRangeException)
+        {
+            return (0, ushort.MaxValue);                           // not told: any
+        }
     }
 
     private static int Check(int result) => result >= 0 ? result : throw new Win32Exception(-result);

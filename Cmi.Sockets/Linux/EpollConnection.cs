@@ -25,6 +25,8 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
     private bool _toTell;                                          // the owner's call is in the mailbox
     private bool _ended;                                           // the peer's end was received
     private bool _endSending;
+    private bool _isDelayed;                                       // small segments wait for the peer's acknowledgement: TCP_NODELAY is wanted and not set yet
+    private bool _isUnanswered;                                    // something was sent, and nothing was received since
 
     // Takes over a descriptor.
     private EpollConnection(EpollLoop loop, int descriptor, PeerAddress? peer)
@@ -68,7 +70,12 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
         if (count > 0)
         {
             received = count;
-            if (count < into.Length && (_ready & (Readiness.PeerEnded | Readiness.Failed)) == Readiness.None) _ready &= ~Readiness.Receivable;
+            _isUnanswered = false;
+            if (count < into.Length && (_ready & Readiness.Failed) == Readiness.None)
+            {
+                _ready &= ~Readiness.Receivable;
+                _ended = (_ready & Readiness.PeerEnded) != Readiness.None;     // the end was there before this read, which has left nothing before it
+            }
             return IoStatus.Done;
         }
         if ((_ready & Readiness.Failed) != Readiness.None) return IoStatus.Failed;      // what had arrived before was given out: a reply may precede a reset
@@ -91,6 +98,7 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
         if (IsClosed || (_ready & Readiness.Failed) != Readiness.None) return IoStatus.Failed;
         if (_endSending) throw new InvalidOperationException("Sending was ended on this side.");
         if ((_ready & Readiness.Sendable) == Readiness.None) return IoStatus.WouldBlock;
+        if (_isDelayed) SendWithoutDelay();
         var count = content.IsEmpty ? Libc.Send(Descriptor, head) : head.IsEmpty ? Libc.Send(Descriptor, content) : Libc.Send(Descriptor, head, content);
         if (count > 0)
         {
@@ -156,6 +164,17 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
     {
         _toTell = false;
         if (_ready != Readiness.None) _owner?.OnReady(this);
+    }
+
+    // A request that goes out at once is never delayed (RFC 9293 §3.7.4: only while data is unacknowledged), and most do: they save the call.
+    private void SendWithoutDelay()
+    {
+        if (_isUnanswered)
+        {
+            _isDelayed = false;
+            _ = Libc.SetNoDelay(Descriptor);                       // fails only where the connection has: the send will tell
+        }
+        _isUnanswered = true;
     }
 
     private IoStatus Fail()

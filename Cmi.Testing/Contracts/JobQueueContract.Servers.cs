@@ -54,6 +54,52 @@ public abstract partial class JobQueueContract
         Assert.That(next.Server, Is.EqualTo(A), "who avoids A does not keep others from it");
     }
 
+    /// <summary>A server that is not usable gets nothing, whoever is avoided; nor do those wait who could have another.</summary>
+    [Test]
+    public async Task ServerIsNotUsable_OthersAreChosen()
+    {
+        var group = Group(limit: 0, A, B, C);
+        await using var queue = CreateQueue(group, 10);
+        group.Availability.Set([0, 2]);
+        for (var i = 0; i < 10; i++) Assert.That(Take(queue).Server, Is.Not.EqualTo(B));
+        Assert.That(queue.TryAcquire(Ticket(A), out var grant), Is.True);
+        Assert.That(grant.Server, Is.EqualTo(C));
+        Assert.That(queue.TryAcquire(Ticket(A, C), out grant), Is.True, "those that are left are all avoided");
+        Assert.That(grant.Server, Is.Not.EqualTo(B));
+    }
+
+    /// <summary>A ticket that waits stays while its server is not usable, and goes when one is.</summary>
+    [Test]
+    public async Task NoServerIsUsable_TicketsWaitUntilOneIs()
+    {
+        var group = Group(limit: 0, A, B);
+        await using var queue = CreateQueue(group, 10);
+        group.Availability.Set([]);
+        Assert.That(queue.TryAcquire(Ticket(), out _), Is.False);
+        var waiters = new[] { Wait(queue), Wait(queue, Ticket(A)), Wait(queue) };
+        Assert.That(waiters, Has.None.Property("IsCompleted").True);
+        group.Availability.Set([1]);
+        foreach (var waiter in waiters) Assert.That((await Soon(waiter))?.Server, Is.EqualTo(B));
+        Assert.That(queue.Waiting, Is.Zero);
+    }
+
+    /// <summary>Who waits for a busy server is given another that comes back meanwhile.</summary>
+    [Test]
+    public async Task ServerComesBack_ThoseWhoWaitForOthersGetIt()
+    {
+        var group = Group(limit: 1, A, B);
+        await using var queue = CreateQueue(group, 10);
+        group.Availability.Set([0]);
+        var busy = Take(queue);
+        var waiter = Wait(queue);
+        Assert.That(waiter.IsCompleted, Is.False);
+        group.Availability.Set([0, 1]);
+        var grant = (await Soon(waiter))!.Value;
+        Assert.That(grant.Server, Is.EqualTo(B));
+        queue.Complete(grant, GrantOutcome.Done);
+        queue.Complete(busy, GrantOutcome.Done);
+    }
+
     /// <summary>If all servers are to be avoided, none is.</summary>
     [Test]
     public async Task AllServersAreAvoided_AnyIsChosen()

@@ -239,7 +239,9 @@ public abstract partial class JobQueueContract
     private IJobQueue Queue(int limit, params ServerAddress[] servers) => Queue(limit, capacity: 100, servers);
 
     private IJobQueue Queue(int limit, int capacity, params ServerAddress[] servers) =>
-        CreateQueue(new("contract", servers, new LeastJobsSelector(), limit), capacity);
+        CreateQueue(Group(limit, servers), capacity);
+
+    private static ServerGroup Group(int limit, params ServerAddress[] servers) => new("contract", servers, new LeastJobsSelector(), limit);
 
     private JobTicket Ticket(params ServerAddress[] avoid) =>
         new(++_tickets, "contract", 0, 0, 0, EnqueuedAt: 0, Deadline: long.MaxValue, RequestBytes: 0, Attempt: 1 + avoid.Length,

@@ -1,5 +1,6 @@
 using System.Reflection;
 using Cmi.Buffers;
+using Cmi.Simulation;
 using Cmi.Sockets;
 using Cmi.Testing;
 using Cmi.Tests.Docs;
@@ -16,8 +17,15 @@ public sealed class PublicApiTests
     private const string Accept = "CMI_ACCEPT_API";
 
     private static readonly Assembly[] Packages =
-        [typeof(CmiEngine).Assembly, typeof(RamBufferStore).Assembly, typeof(DiskBufferStore).Assembly, typeof(FlashBufferStore).Assembly,
-         typeof(SocketConnectionManager).Assembly, typeof(InMemoryTransport).Assembly];
+    [
+        typeof(CmiEngine).Assembly,
+        typeof(RamBufferStore).Assembly,
+        typeof(DiskBufferStore).Assembly,
+        typeof(FlashBufferStore).Assembly,
+        typeof(SocketConnectionManager).Assembly,
+        typeof(InMemoryTransport).Assembly,
+        typeof(Simulator).Assembly,
+    ];
 
     private static IEnumerable<TestCaseData> Cases() =>
         Packages.Select(assembly => new TestCaseData(assembly).SetArgDisplayNames(assembly.GetName().Name!));

@@ -288,6 +288,11 @@ public sealed class TieredBufferStoreTests
     [Test]
     public void SmallContentInTheSteadyState_AllocatesNothing()
     {
+#if DEBUG
+        const int PerContent = 256;                                 // unoptimized, the state of an async method is an object even if nothing is awaited
+#else
+        const int PerContent = 0;
+#endif
         var bytes = new byte[20 * KiB];
         var store = new TieredBufferStore([new RamBufferStore(new() { MaxTotalBytes = 64 << 20 }), _middle]);
         long allocated = 0;
@@ -298,7 +303,7 @@ public sealed class TieredBufferStoreTests
             for (var i = 0; i < 1000; i++) Use();
             allocated = GC.GetAllocatedBytesForCurrentThread() - before;
         });
-        Assert.That(allocated, Is.Zero);
+        Assert.That(allocated, Is.LessThanOrEqualTo(1000 * PerContent));
 
         void Use()
         {

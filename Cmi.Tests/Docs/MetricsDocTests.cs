@@ -15,7 +15,7 @@ public sealed partial class MetricsDocTests
     {
         using var measured = new Measurements();
         var recorded = new Dictionary<string, HashSet<string>>();
-        await using (var gateway = new TestGateway(options => options.Retry.Attempts = 2, servers: 2, meters: measured, store: new MeasuredStore()))
+        await using (var gateway = new TestGateway(options => (options.Retry.Attempts, options.Health.MaxEjectedShare) = (2, 0), servers: 2, meters: measured, store: new MeasuredStore()))
         {
             gateway.Transport.Refuse(TestGateway.Address(1));
             var client = gateway.Connect();

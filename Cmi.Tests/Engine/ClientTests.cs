@@ -31,6 +31,24 @@ public sealed class ClientTests
         Assert.That(client.Ended);
     }
 
+    [Test]
+    public async Task ReadsItsLastReplySlowly_IsNotIdleBeforeItHasIt()
+    {
+        await using var gateway = new TestGateway(options => options.Timeouts.ClientIdle = TimeSpan.FromSeconds(3), servers: 1, transport: new() { Capacity = 1000 });
+        gateway.AnswerAll(_ => Http.Ok(new string('x', 4000)));
+        var client = gateway.Connect();
+        client.Send(Http.Get("/"));
+        gateway.Run();
+        for (var read = 0; read < 4000; read += 500)
+        {
+            Assert.That(client.Receive(500), Has.Length.EqualTo(500));
+            gateway.Advance(1);
+        }
+        Assert.That(client.ReceiveAll(), Does.EndWith("x"));
+        gateway.Advance(3);
+        Assert.That(client.Ended);
+    }
+
     [TestCase("GET /")]
     [TestCase("GET / HTTP/1.1\r\nHost: h\r\n")]
     public async Task HeadDoesNotEnd_408AfterClientHeadFromItsFirstByte(string part)

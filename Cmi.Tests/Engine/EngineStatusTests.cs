@@ -24,7 +24,8 @@ public sealed class EngineStatusTests
             Assert.That((status.Groups.Single().Name, status.Groups.Single().Waiting), Is.EqualTo(("default", 1)));
             Assert.That(servers.Select(server => (server.Address, server.ActiveRequests, server.OpenConnections)),
                 Is.EqualTo((ValueTuple<ServerAddress, long, int>[])[(TestGateway.Address(1), 0, 0), (TestGateway.Address(2), 1, 1)]));
-            Assert.That((servers[0].Failures, servers[0].Retries), Is.EqualTo((2, 2)));
+            Assert.That((servers[0].Failures, servers[0].Retries), Is.EqualTo((1, 1)), "it is remembered");
+            Assert.That(servers[0].Health, Has.Property("Condition").EqualTo(ServerCondition.Unreachable).And.Property("IsUsable").False);
         }
     }
 

@@ -11,7 +11,7 @@ internal sealed class HostileClientsTests
     private const int MostConnections = 10_000, DescriptorsLeft = 3000, ActionsPerSecond = 5000;
     private const int Windows = 9, RequestsPerWindow = 8000;                    // most of the time that a head may take, so that many come to their end
     private const double TimesQuiet = 3, ScheduledMilliseconds = 10;            // what a processor that others want too may cost, whatever the gateway does
-    private const long MostMemory = 512L << 20, MemoryLeft = 40L << 20;
+    private const long MostMemory = 512L << 20, MemoryLeft = 96L << 20;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
     [Test]

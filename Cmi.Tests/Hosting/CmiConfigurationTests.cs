@@ -52,8 +52,8 @@ public sealed class CmiConfigurationTests
         Assert.That(Bind((key, value)).Faults, Is.EqualTo([$"{key} is '{value}'; {rule}"]));
 
     [TestCase("Cmi:Timeuots:Queue",
-        "Cmi:Timeuots is not a setting; it must be one of Endpoints, Servers, Groups, Routes, Timeouts, Limits, Retry, Reply, Request, Pipelining, Forwarded, Buffers, AccessLog.")]
-    [TestCase("Cmi:Retry:Atempts", "Cmi:Retry:Atempts is not a setting; it must be one of Attempts.")]
+        "Cmi:Timeuots is not a setting; it must be one of Endpoints, Servers, Groups, Routes, Timeouts, Limits, Retry, Health, Reply, Request, Pipelining, Forwarded, Buffers, AccessLog.")]
+    [TestCase("Cmi:Retry:Atempts", "Cmi:Retry:Atempts is not a setting; it must be one of Attempts, Statuses, MaxRetryAfter, BudgetShare, BudgetMinimumPerSecond, IdempotencyKeyField.")]
     [TestCase("Cmi:Retry:Attempts:Max", "Cmi:Retry:Attempts is a section; it must be 1 to 10.")]
     [TestCase("Cmi:Endpoints:0:Url", "Cmi:Endpoints:0 is a section; it must be an address.")]
     public void UnknownName_IsAFaultThatSaysWhatThereIs(string key, string fault) => Assert.That(Bind((key, "1")).Faults, Is.EqualTo([fault]));
@@ -80,7 +80,7 @@ public sealed class CmiConfigurationTests
     [Test]
     public void Table_HasEveryPropertyOfTheOptions()
     {
-        var properties = Leaves(typeof(CmiOptions), "");
+        var properties = Leaves(typeof(CmiOptions), "").Where(name => name != "Reply:Checks");      // objects, in code only
 
         Assert.That(CmiSettings.All.Select(s => s.Key), Is.EquivalentTo(properties));
     }

@@ -70,7 +70,7 @@ public sealed class RoutingOptionsTests
     public void PropertiesOfARoute_AreItsSettings() =>
         Assert.That(
             typeof(RouteOptions).GetProperties().Where(p => p.PropertyType.IsClass && p.PropertyType.Namespace == "Cmi")
-                .SelectMany(p => p.PropertyType.GetProperties().Select(leaf => $"{p.Name}:{leaf.Name}")),
+                .SelectMany(p => p.PropertyType.GetProperties().Select(leaf => $"{p.Name}:{leaf.Name}")).Where(name => name != "Reply:Checks"),      // objects, in code only
             Is.EquivalentTo(CmiSettings.OfRoutes.Settings.Select(s => s.Key)));
 
     [TestCase("Cmi:Routes:a:Hots", "Cmi:Routes:a:Hots is not a setting; it must be one of Host, PathPrefix, Group, Timeouts, Limits, Retry, Reply, Request, Pipelining, Buffers.")]

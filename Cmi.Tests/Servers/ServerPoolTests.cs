@@ -145,7 +145,7 @@ public sealed class ServerPoolTests
         Make(limit: 1, maxIdle: 2);
         var first = Dial(1)[0];
         Task<ServerLease> waiting = null!;
-        Loop.Run(() => waiting = _pool.DialAsync(Address, CancellationToken.None).AsTask());
+        Loop.Run(() => waiting = _pool.DialAsync(Address, null, CancellationToken.None).AsTask());
         Assert.That(waiting.IsCompleted, Is.False);
         Return(first);
         Assert.That(waiting.IsCompletedSuccessfully);
@@ -159,7 +159,7 @@ public sealed class ServerPoolTests
         Make(limit: 1, maxIdle: 1);
         _transport.Refuse(Address);
         Task<ServerLease> dialling = null!;
-        Loop.Run(() => dialling = _pool.DialAsync(Address, CancellationToken.None).AsTask());
+        Loop.Run(() => dialling = _pool.DialAsync(Address, null, CancellationToken.None).AsTask());
         await Assert.ThrowsAsync<IOException>(() => dialling);
         Assert.That(_slots.Open, Is.Zero);
     }
@@ -171,7 +171,7 @@ public sealed class ServerPoolTests
         _transport.BlackHole(Address);
         using var cancel = new CancellationTokenSource();
         Task<ServerLease> dialling = null!;
-        Loop.Run(() => dialling = _pool.DialAsync(Address, cancel.Token).AsTask());
+        Loop.Run(() => dialling = _pool.DialAsync(Address, null, cancel.Token).AsTask());
         Assert.That(_slots.Open, Is.EqualTo(1), "dialling counts as open");
         Loop.Run(cancel.Cancel);
         await Assert.ThrowsAsync<TaskCanceledException>(() => dialling);
@@ -196,7 +196,7 @@ public sealed class ServerPoolTests
     }
 
     private ServerLease[] Dial(int count) =>
-        [.. Enumerable.Range(0, count).Select(_ => Loop.Wait(() => _pool.DialAsync(Address, CancellationToken.None)))];
+        [.. Enumerable.Range(0, count).Select(_ => Loop.Wait(() => _pool.DialAsync(Address, null, CancellationToken.None)))];
 
     private void Return(params ServerLease[] leases) => Loop.Run(() => Array.ForEach(leases, lease => lease.Reuse()));
 

@@ -3,19 +3,27 @@ namespace Cmi.Samples.CustomJobQueue;
 /// <summary>
 /// A queue of one's own: the clients that wait take turns, so one that asks for a thousand things at once delays another that asks for one by a
 /// single request. What one client asks for stays in order. It is short rather than fast: one lock, and every free slot is offered along the line.
-/// <para>Threading: any thread. It holds at most <paramref name="capacity"/> tickets.</para>
+/// <para>Threading: any thread. It holds at most as many tickets as its capacity says.</para>
 /// </summary>
-/// <param name="group">The servers, the limit of each, and who chooses among those that have a slot free.</param>
-/// <param name="capacity">The most tickets that wait.</param>
-internal sealed class FairJobQueue(ServerGroup group, int capacity) : IJobQueue
+internal sealed class FairJobQueue : IJobQueue
 {
+    private readonly ServerGroup _group;
+    private readonly int _capacity;
     private readonly Lock _gate = new();                            // guards all below
-    private readonly int[] _inFlight = new int[group.Servers.Count];
+    private readonly int[] _inFlight;
     private readonly Dictionary<long, int> _granted = [];           // which server, by the lease of each grant that is out
     private readonly LinkedList<Client> _turns = [];                // the clients that wait; the next one to be served is first
     private long _leases;
     private int _waiting;
     private bool _disposed;
+
+    /// <param name="group">The servers, which of them are usable, the limit of each, and who chooses among those that have a slot free.</param>
+    /// <param name="capacity">The most tickets that wait.</param>
+    public FairJobQueue(ServerGroup group, int capacity)
+    {
+        (_group, _capacity, _inFlight) = (group, capacity, new int[group.Servers.Count]);
+        group.Availability.Changed += ServeUnderLock;               // a server has gone out or come back
+    }
 
     public int Waiting
     {
@@ -34,7 +42,7 @@ internal sealed class FairJobQueue(ServerGroup group, int capacity) : IJobQueue
         {
             if (_disposed || withdrawn.IsCancellationRequested) return default;
             if (_waiting == 0 && TryTake(ticket, out var grant)) return new(grant);
-            if (_waiting >= capacity) return default;               // full is an answer
+            if (_waiting >= _capacity) return default;               // full is an answer
             var waiter = Append(ticket);
             Serve();                                                // those before it may all avoid the server that is free
             if (!waiter.Task.IsCompleted) waiter.Registration = withdrawn.Register(() => Withdraw(waiter));
@@ -56,12 +64,18 @@ internal sealed class FairJobQueue(ServerGroup group, int capacity) : IJobQueue
 
     public ValueTask DisposeAsync()
     {
+        _group.Availability.Changed -= ServeUnderLock;
         lock (_gate)
         {
             _disposed = true;
             while (_turns.First is { } turn) Leave(turn.Value.Waiters[0], grant: null);
         }
         return default;
+    }
+
+    private void ServeUnderLock(object? sender, EventArgs e)
+    {
+        lock (_gate) Serve();
     }
 
     private void Serve()
@@ -85,13 +99,13 @@ internal sealed class FairJobQueue(ServerGroup group, int capacity) : IJobQueue
     private bool TryTake(JobTicket ticket, out JobGrant grant)
     {
         grant = default;
-        var (servers, limit) = (group.Servers, group.MaxRequestsPerServer);
-        var avoidable = servers.Any(s => !ticket.Avoid.Contains(s));           // if all are to be avoided, none is
-        var free = Enumerable.Range(0, servers.Count)
+        var (servers, limit, usable) = (_group.Servers, _group.MaxRequestsPerServer, _group.Availability.Usable.ToArray());
+        var avoidable = usable.Any(i => !ticket.Avoid.Contains(servers[i]));   // if all are to be avoided, none is
+        var free = usable
             .Where(i => (limit == 0 || _inFlight[i] < limit) && !(avoidable && ticket.Avoid.Contains(servers[i])))
             .Select(i => new ServerLoad(i, _inFlight[i], limit)).ToArray();
         if (free.Length == 0) return false;
-        var chosen = free[group.Selector.Select(free, ticket)].Index;
+        var chosen = free[_group.Selector.Select(free, ticket)].Index;
         _inFlight[chosen]++;
         _granted.Add(++_leases, chosen);
         grant = new(servers[chosen], _leases, ExpiresAt: long.MaxValue);

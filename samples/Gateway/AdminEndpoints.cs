@@ -11,8 +11,8 @@ using OpenTelemetry.Resources;
 namespace Cmi.Samples.Gateway;
 
 /// <summary>
-/// What operators ask for, on a port of its own: <c>/metrics</c> in the text format of Prometheus, <c>/health/live</c>, <c>/health/ready</c> and
-/// <c>/status</c> as JSON. Kestrel serves it, beside the engine: it answers also when all loops are stuck, and until the drain is over.
+/// What operators ask for, on a port of its own: <c>/metrics</c> in the text format of Prometheus, <c>/health/live</c>, <c>/health/ready</c>,
+/// <c>/status</c> as JSON, and <c>POST /servers</c> to take a server out of use or back into it. Kestrel serves it, beside the engine: it answers also when all loops are stuck, and until the drain is over.
 /// <para>Threading: any thread.</para>
 /// </summary>
 internal sealed class AdminEndpoints : IAsyncDisposable
@@ -50,6 +50,7 @@ internal sealed class AdminEndpoints : IAsyncDisposable
         app.MapHealthChecks("/health/live", new() { Predicate = check => check.Tags.Contains("live"), ResponseWriter = WriteHealthAsync });
         app.MapHealthChecks("/health/ready", new() { Predicate = check => check.Tags.Contains("ready"), ResponseWriter = WriteHealthAsync });
         app.MapGet("/status", (HttpContext context) => context.Response.WriteAsJsonAsync(engine.GetStatus(), Json));
+        app.MapPost("/servers", context => SetServerStateAsync(context, engine));
         try
         {
             await app.StartAsync();
@@ -63,6 +64,28 @@ internal sealed class AdminEndpoints : IAsyncDisposable
     }
 
     public async ValueTask DisposeAsync() => await _app.DisposeAsync();
+
+    // JSON, and nothing else: a page in somebody's browser can post forms anywhere, but JSON only where it is let.
+    private static async Task SetServerStateAsync(HttpContext context, CmiEngine engine)
+    {
+        context.Response.StatusCode = StatusCodes.Status400BadRequest;
+        try
+        {
+            if (!context.Request.HasJsonContentType()) throw new JsonException("The content must be application/json.");
+            var order = await context.Request.ReadFromJsonAsync<ServerOrder>(Json, context.RequestAborted) ?? throw new JsonException("There is no order.");
+            if (!ServerAddress.TryParse(order.Server, out var server, out var fault)) throw new JsonException($"The server '{order.Server}' {fault}.");
+            engine.SetServerState(order.Group, server, order.State);
+            context.Response.StatusCode = StatusCodes.Status200OK;
+            await context.Response.WriteAsJsonAsync(engine.GetServerHealth(order.Group), Json);
+        }
+        catch (Exception e) when (e is JsonException or ArgumentException)
+        {
+            await context.Response.WriteAsync(e.Message + "\n");
+        }
+    }
+
+    /// <summary>What an operator wants of a server: <c>{"group": "default", "server": "http://10.0.0.1:80", "state": "drain"}</c>.</summary>
+    private sealed record ServerOrder(string Server, ServerState State, string Group = CmiOptions.DefaultName);
 
     private static Task WriteHealthAsync(HttpContext context, Microsoft.Extensions.Diagnostics.HealthChecks.HealthReport report)
     {

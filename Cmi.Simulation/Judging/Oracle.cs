@@ -1,0 +1,107 @@
+using Cmi.Simulation.Plans;
+using Cmi.Simulation.World;
+
+namespace Cmi.Simulation.Judging;
+
+/// <summary>
+/// The rules: what a gateway with these settings may do, given what its servers, its clients and its store have really done. All rules that follow from
+/// settings stand here and in the <see cref="Ledger"/>.
+/// </summary>
+internal sealed class Oracle(SimulatedWorld world)
+{
+    private Terms Terms => world.Scenario.Terms;
+    private long Now => world.Now;
+
+    /// <summary>What explains that a grant came to no reply.</summary>
+    public Cause FindCause(GrantRecord grant)
+    {
+        var (attempt, server, exchange) = (grant.Attempt, grant.Server, grant.Exchange);
+        if (attempt is not null)
+        {
+            if (attempt.Failure != Fault.None) return Cause.Server;
+            // What ends with the connection is never whole for those who do not trust a close.
+            if (Terms.TrustClose == CloseTrust.Never && attempt.Plan.Framing == ReplyFraming.UntilClose) return Cause.Server;
+            if (!attempt.SaidHead && Now - attempt.At >= Terms.ServerHead) return Cause.Server;
+            if (Now - Math.Max(attempt.At, attempt.LastProgress) >= Math.Min(Terms.ServerHead, Terms.ServerContent)) return Cause.Server;
+        }
+        else
+        {
+            // The time to connect holds the wait for a slot too. A server that went, or let go of a connection as it was written to, may have seen something.
+            if (server.HasClosedSince(grant.At)) return Cause.Server;
+            if (server.HadOutage(grant.At, Now) is { } outage) return outage.Fault is Fault.Refused or Fault.Ignored ? Cause.Dial : Cause.Server;
+            if (Now - grant.At >= Terms.ServerConnect) return Now - grant.At >= Terms.ServerHead ? Cause.Server : Cause.Dial;
+        }
+        if (Now - exchange.FirstAsked >= Terms.Exchange) return Cause.Time;
+        return grant.Outcome == GrantOutcome.ServerFailed && world.Store.TryExcuse() ? Cause.Store : Cause.Unknown;
+    }
+
+    /// <summary>A reply that is not a server's.</summary>
+    public void JudgeOwnReply(AskedRequest request, int status)
+    {
+        var client = request.Client;
+        var exchange = request.Exchange;
+        switch (status)
+        {
+            case 408:
+                if (!client.WasSlow) Violate("needless-error", "the client is told 408, and was not late");
+                return;
+            case 503 when exchange is { IsRefused: true }:
+            case 502 or 503 or 504 when exchange is not null && (exchange.LongestWait >= Terms.Queue || exchange.LastChange - exchange.FirstAsked >= Terms.Exchange):
+                return;
+            case 502 or 503 or 504 when exchange is { Grants.Count: > 0 } && MayGiveUp(request, exchange):
+                return;
+            case 503 when world.Store.TryExcuse():
+            case 503 when exchange is { Grants: [.., { Outcome: GrantOutcome.Done }] } && world.Store.TryExcuseByDelay():
+                return;
+            default:
+                Violate("needless-error", $"the client is told {status}");
+                return;
+        }
+
+        void Violate(string rule, string text) => world.Violate(rule, $"{text}: {request}");
+    }
+
+    /// <summary>A reply said that the connection closes.</summary>
+    public void JudgeClose(AskedRequest request, bool isOwn, bool endsWithConnection)
+    {
+        var client = request.Client;
+        if (request.Plan.SaysClose || client.IsDegraded || endsWithConnection || !request.SentWhole || world.IsDraining) return;
+        if (client.HasEndedSending || client.WasSlow) return;
+        // Its request was refused, or answered before its end; the rest of it has come meanwhile.
+        if (isOwn && (request.Exchange is null || (request.Plan.Bytes > 0 && (world.Store.HasFailed || Terms.RequestCommit != CommitMode.Whole)))) return;
+        if (request.Plan.Bytes > 0 && request.Attempts.Exists(attempt => attempt.Plan.Fault == Fault.EarlyReply || attempt.Failure != Fault.None)) return;
+        world.Violate("needless-close", $"the connection is closed behind the reply to {request}");
+    }
+
+    /// <summary>The connection of a client is gone, or stands still, and a request has no whole reply.</summary>
+    /// <param name="request">The first such request.</param>
+    /// <param name="began">Whether a byte of its reply had come.</param>
+    /// <param name="how">What the client saw.</param>
+    public void JudgeBroken(AskedRequest request, bool began, string how)
+    {
+        var (client, exchange) = (request.Client, request.Exchange);
+        if (client.IsAtFault) return;
+        if (client.WasToldClose && !began) return;                  // nothing behind such a reply is processed
+        if (world.IsDraining && (exchange is null || exchange.FirstAsked > world.DrainingSince || Now - world.DrainingSince >= Terms.Drain)) return;
+        // Kept alive without a request for too long: closed, as the request came.
+        if (exchange is null && !began && client.WasIdleFor(Terms.ClientIdle)) return;
+        var last = request.Attempts.Count > 0 ? request.Attempts[^1] : null;
+        var failed = last is not null && exchange?.Grants is [.., { IsOpen: false, Cause: not Cause.Unknown }];
+        if (failed && last!.SaidHead && Terms.ReplyCommit != CommitMode.Whole) return;
+        if (world.Store.TryExcuse()) return;
+        world.Violate(Terms.ReplyCommit == CommitMode.Whole ? "cut-under-whole" : "broken", $"{how}, and there is no reason for it: {request}");
+    }
+
+    /// <summary>Whether an error is allowed, since no other attempt was possible.</summary>
+    private bool MayGiveUp(AskedRequest request, ExchangeRecord exchange)
+    {
+        var failed = exchange.Grants.Count(grant => grant.Cause != Cause.Unknown);
+        if (failed < exchange.Grants.Count) return false;           // a server had not failed
+        // Unused is a grant of a stale connection, which does not count, or one whose reply the store had no place for, which does.
+        if (exchange.Grants.Count(grant => grant.Outcome == GrantOutcome.ServerFailed || world.Store.HasFailed) >= Terms.Attempts) return true;
+        if (!request.Plan.IsIdempotent && exchange.Grants.Exists(grant => grant.Cause != Cause.Dial)) return true;
+        if (exchange.IsRefused) return true;
+        // The content that a server has taken was let go, for want of room.
+        return request.Plan.Bytes > 0 && world.Store.HasBeenFull;
+    }
+}

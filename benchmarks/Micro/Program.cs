@@ -1,0 +1,4 @@
+using BenchmarkDotNet.Running;
+
+// dotnet run -c Release --project benchmarks/Micro -- --filter '*Head*'
+BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
