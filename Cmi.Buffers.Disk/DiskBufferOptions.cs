@@ -8,14 +8,14 @@ namespace Cmi.Buffers;
 /// </summary>
 public sealed class DiskBufferOptions
 {
-    internal const long LowestMaxTotalBytes = 16L << 20;
+    internal const long LowestMaxTotalBytes = 256L << 10;
 
     /// <summary>The directory of the scratch file; made if it is not there, for this user alone.</summary>
     /// <value>A path; <see langword="null"/> (the default): that of the system for temporary files.</value>
     public string? Path { get; set; }
 
     /// <summary>What the store may take of the disk. It takes less where less is free: a tenth of that is left to others.</summary>
-    /// <value>Bytes; 16,777,216 or more; 4 GiB by default.</value>
+    /// <value>Bytes; 262,144 or more; 4 GiB by default.</value>
     public long MaxTotalBytes { get; set; } = 4L << 30;
 
     /// <summary>The memory of what waits to be written, and of what was read back.</summary>
@@ -58,6 +58,8 @@ public sealed class DiskBufferOptions
         if (MaxMemoryBytes < BlockMemory.LowestLimit) Add(nameof(MaxMemoryBytes), MaxMemoryBytes, $"it must be {BlockMemory.LowestLimit} or more");
         if (ReserveShare is not (>= 0 and <= 0.5)) Add(nameof(ReserveShare), ReserveShare, "it must be 0 to 0.5");
         if (MaxShare is not (> 0 and <= 1)) Add(nameof(MaxShare), MaxShare, "it must be above 0 and at most 1");
+        else if (MaxTotalBytes >= LowestMaxTotalBytes && MaxTotalBytes * MaxShare < 2 * Block.Largest)
+            Add(nameof(MaxShare), MaxShare, $"of MaxTotalBytes it must leave a buffer {2 * Block.Largest} bytes");
         if (Workers is < 1 or > 64) Add(nameof(Workers), Workers, "it must be 1 to 64");
         return faults;
 

@@ -45,10 +45,13 @@ public sealed class DiskBufferStore : IBufferStore, IMeasuredBufferStore
 
     /// <summary>What contents take on the disk and, on their way there, in memory.</summary>
     /// <value>Bytes; while loops work it may be a moment old.</value>
-    public long UsedBytes => Device.UsedBytes + Entries.Memory.Writing;
+    public long UsedBytes => Entries.UsedBytes;
 
     /// <summary>How many buffers were made and not disposed.</summary>
     public int LiveBuffers => Entries.LiveBuffers;
+
+    /// <inheritdoc/>
+    public double Fill => Entries.Fill;
 
     internal EntryBufferStore Entries { get; }
 

@@ -13,8 +13,10 @@ internal sealed class DiskDevice(Func<IScratchFile> open, long maxTotalBytes, Ta
     private volatile SlabFile? _current;
     private Task _shortening = Task.CompletedTask;
     private long _used;
-    private long _capacity = maxTotalBytes / Slab.Bytes * Slab.Bytes;
-    private bool _isFull;                                          // the file system is: below what it was thought to have
+    private readonly int _slabBytes = Slab.SizeFor(maxTotalBytes);
+    private readonly long _most = maxTotalBytes / Slab.SizeFor(maxTotalBytes) * Slab.SizeFor(maxTotalBytes);
+    private long _capacity = maxTotalBytes;
+    private volatile bool _isFull;                                          // the file system is: below what it was thought to have
     private bool _disposed;
 
     public string Name => "disk";
@@ -26,7 +28,7 @@ internal sealed class DiskDevice(Func<IScratchFile> open, long maxTotalBytes, Ta
     /// <summary>What the files may have taken of the file system.</summary>
     public long AllocatedBytes
     {
-        get { lock (_gate) return AllocatedSlabs * Slab.Bytes; }
+        get { lock (_gate) return AllocatedSlabs * _slabBytes; }
     }
 
     private long AllocatedSlabs => _files.Sum(f => (long)f.Slabs);
@@ -41,7 +43,7 @@ internal sealed class DiskDevice(Func<IScratchFile> open, long maxTotalBytes, Ta
     /// <exception cref="IOException">It cannot.</exception>
     public SlabFile Open()
     {
-        var file = new SlabFile(open());
+        var file = new SlabFile(open(), _slabBytes);
         MeasureCapacity(file);
         lock (_gate)
         {
@@ -62,6 +64,7 @@ internal sealed class DiskDevice(Func<IScratchFile> open, long maxTotalBytes, Ta
                 if (count <= 0) throw new IOException("The file takes no bytes.");
                 done += count;
             }
+            if (_isFull) MeasureCapacity(taken.File);              // others may have made room
             return taken;
         }
         catch (IOException e) when (ScratchFile.IsFull(e))
@@ -137,13 +140,13 @@ internal sealed class DiskDevice(Func<IScratchFile> open, long maxTotalBytes, Ta
                 ObjectDisposedException.ThrowIf(_disposed, this);
                 if (file.IsRetired) continue;
                 shortening = _shortening;
-                var taken = file.TryTake(length, mayGrow: shortening.IsCompleted && (AllocatedSlabs + 1) * Slab.Bytes <= _capacity);
+                var taken = file.TryTake(length, mayGrow: shortening.IsCompleted && (AllocatedSlabs + 1) * _slabBytes <= _capacity);
                 if (taken is not null) Volatile.Write(ref _used, _used + taken.SlotSize);
                 if (taken is not null || (shortening.IsCompleted && (!_isFull || measured))) return taken;
             }
             await shortening;                                      // what is behind the end that it cuts would be lost
             measured = true;
-            if (_isFull) MeasureCapacity(file);                    // others may have made room
+            if (_isFull) MeasureCapacity(file);
         }
     }
 
@@ -165,9 +168,9 @@ internal sealed class DiskDevice(Func<IScratchFile> open, long maxTotalBytes, Ta
         var free = file.File.FreeBytes;
         lock (_gate)
         {
-            var (most, allocated) = (maxTotalBytes / Slab.Bytes * Slab.Bytes, AllocatedSlabs * Slab.Bytes);
-            var capacity = Math.Min(most, allocated + (free / 10 * 9 / Slab.Bytes * Slab.Bytes));      // a tenth is left to others
-            _isFull = capacity <= allocated && capacity < most;
+            var allocated = AllocatedSlabs * _slabBytes;
+            var capacity = Math.Min(_most, allocated + (free / 10 * 9 / _slabBytes * _slabBytes));      // a tenth is left to others
+            _isFull = capacity <= allocated && capacity < _most;
             Volatile.Write(ref _capacity, capacity);
         }
     }

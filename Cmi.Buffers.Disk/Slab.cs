@@ -7,15 +7,14 @@ namespace Cmi.Buffers;
 /// what is free is never lost in gaps between them.
 /// <para>Threading: whoever holds the lock of the device.</para>
 /// </summary>
-internal sealed class Slab(int index)
+internal sealed class Slab(int index, int bytes)
 {
-    /// <summary>Sixteen of the largest slots.</summary>
-    public const int Bytes = 16 * (68 << 10);
+    private const int LargestSlots = 16;
 
     // The last one holds a full entry, 64 KiB and what seals it, in whole pages.
     private static readonly int[] SlotSizes = [1 << 10, 2 << 10, 4 << 10, 8 << 10, 16 << 10, 32 << 10, 48 << 10, 68 << 10];
 
-    private readonly ulong[] _taken = new ulong[((Bytes / SlotSizes[0]) + 63) / 64];
+    private readonly ulong[] _taken = new ulong[((bytes / SlotSizes[0]) + 63) / 64];
     private int _slots;
 
     public static int Classes => SlotSizes.Length;
@@ -34,10 +33,11 @@ internal sealed class Slab(int index)
 
     public static int ClassFor(int length) => Array.FindIndex(SlotSizes, size => size >= length);
 
-    public static int SizeOf(int sizeClass) => SlotSizes[sizeClass];
+    /// <summary>The size of the slabs of a store: 16 of the largest slots, fewer where the store is small, so that it has one for each size.</summary>
+    public static int SizeFor(long totalBytes) => (int)Math.Clamp(totalBytes / 16 / LargestSlot, 1, LargestSlots) * LargestSlot;
 
     /// <summary>Cuts it anew; no slot is in use.</summary>
-    public void Cut(int sizeClass) => (SizeClass, _slots) = (sizeClass, Bytes / SlotSizes[sizeClass]);
+    public void Cut(int sizeClass) => (SizeClass, _slots) = (sizeClass, bytes / SlotSizes[sizeClass]);
 
     /// <summary>Takes the lowest slot that is free; there is one.</summary>
     public int Take()
@@ -59,5 +59,5 @@ internal sealed class Slab(int index)
         Used--;
     }
 
-    public long OffsetOf(int slot) => ((long)Index * Bytes) + ((long)slot * SlotSize);
+    public long OffsetOf(int slot) => ((long)Index * bytes) + ((long)slot * SlotSize);
 }

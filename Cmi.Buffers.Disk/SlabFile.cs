@@ -1,7 +1,7 @@
 namespace Cmi.Buffers;
 
 /// <summary>A file of slabs. The lowest that will do is taken, so that the end of the file comes free and can be given back. <para>Threading: the lock of the device.</para></summary>
-internal sealed class SlabFile(IScratchFile file)
+internal sealed class SlabFile(IScratchFile file, int slabBytes)
 {
     private const int SpareSlabs = 8;                              // what an idle store keeps, 8.5 MiB: to give it back for each small content costs more
 
@@ -38,7 +38,7 @@ internal sealed class SlabFile(IScratchFile file)
         else if (_empty.Count > 0 || mayGrow)
         {
             if (_empty.Count > 0) _empty.Remove((slab = _slabs[_empty.Min]).Index);
-            else _slabs.Add(slab = new(_slabs.Count));
+            else _slabs.Add(slab = new(_slabs.Count, slabBytes));
             slab.Cut(sizeClass);
             _withRoom[sizeClass].Add(slab.Index);
         }
@@ -70,7 +70,7 @@ internal sealed class SlabFile(IScratchFile file)
             _empty.Remove(_slabs.Count - 1);
             _slabs.RemoveAt(_slabs.Count - 1);
         }
-        return (long)_slabs.Count * Slab.Bytes;
+        return (long)_slabs.Count * slabBytes;
     }
 }
 

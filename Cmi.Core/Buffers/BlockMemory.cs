@@ -52,13 +52,13 @@ internal sealed class BlockMemory(long limit)
         lock (_gate) return Take(capacity, isForReading: false);
     }
 
-    /// <summary>Gives a block to read into. Large ones only from one half of what is for reading.</summary>
-    public Block? TryTakeForReading(int capacity)
+    /// <summary>Gives a block to read into: large ones only from one half of what is for reading, and ahead of a reader only from a quarter.</summary>
+    public Block? TryTakeForReading(int capacity, bool ahead = false)
     {
         lock (_gate)
         {
             var size = Block.SizeOf(capacity);
-            if (_reading + size > (capacity > EntryBuffer.SmallRead ? limit / 4 : limit / 2)) return null;
+            if (_reading + size > (ahead ? limit / 8 : capacity > EntryBuffer.SmallRead ? limit / 4 : limit / 2)) return null;
             _reading += size;
             return Take(capacity, isForReading: true);
         }

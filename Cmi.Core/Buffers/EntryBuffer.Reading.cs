@@ -2,12 +2,12 @@ using System.Diagnostics;
 
 namespace Cmi.Buffers;
 
-// Reading: from memory at once; from the device by a worker, one or two entries ahead of a reader that goes through from one end to the other.
+// Reading: from memory at once; from the device by a worker, a few entries ahead of a reader that goes through from one end to the other.
 internal sealed partial class EntryBuffer
 {
-    private const int MaxReadAhead = 2;
+    private const int MaxReadAhead = 4;                             // fewer where memory is scarce
 
-    private readonly List<BufferEntry> _fetched = new(MaxReadAhead + 1);
+    private readonly List<BufferEntry> _fetched = [];
     private TaskCompletionSource<BufferSlice>? _readWait;
     private CancellationTokenRegistration _readCancellation;
     private (long Offset, int MaxBytes) _wanted;
@@ -156,16 +156,16 @@ internal sealed partial class EntryBuffer
         {
             var next = _entries[at + ahead];
             if (next.Phase != EntryPhase.Stored || next.IsFetching || next.Block is not null) continue;
-            if (!TryFetch(next, small: false)) return;
+            if (!TryFetch(next, small: false, ahead: true)) return;
         }
     }
 
-    private bool TryFetch(BufferEntry entry, bool small)
+    private bool TryFetch(BufferEntry entry, bool small, bool ahead = false)
     {
         Debug.Assert(entry.Phase == EntryPhase.Stored && !entry.IsFetching && entry.Block is null);
         var from = small ? (int)(_wanted.Offset - entry.Start) : 0;
         var count = small ? Math.Min(SmallRead, entry.Length - from) : entry.Length;
-        if (Store.Memory.TryTakeForReading(Block.CapacityFor(count)) is not { } block) return false;
+        if (Store.Memory.TryTakeForReading(Block.CapacityFor(count), ahead) is not { } block) return false;
         entry.IsFetching = true;
         Store.Fetch(new(entry, entry.Stored!, block, from, count));
         return true;

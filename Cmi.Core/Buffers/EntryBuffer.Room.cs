@@ -7,10 +7,19 @@ internal sealed partial class EntryBuffer
     private CancellationTokenRegistration _roomCancellation;
     private bool _queuedForRoom, _queuedToRead;
 
+    // An answer that comes late finds its asker only after others of the loop may have taken memory: until then it is set apart.
+    private long _promised;
+    private bool _promiseEnds;
+
+    private int Needed => _expected - Length is > 0 and < Block.Largest and { } left ? (int)left : Block.Largest;
+
+    private long RoomBytes => _tail is null && Needed < Block.Largest ? Block.SizeOf(Block.CapacityFor(Needed)) : EntryLoop.RoomBytes;
+
     public ValueTask<Room> WaitForRoomAsync(CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (_roomWait is not null) throw new InvalidOperationException("A wait for room is under way already: there can be one at a time.");
+        EndPromise();
         if (CheckRoom() is { } answer) return new(answer);
         if (cancellationToken.IsCancellationRequested) return ValueTask.FromCanceled<Room>(cancellationToken);
         var wait = _roomWait = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -38,6 +47,7 @@ internal sealed partial class EntryBuffer
     private bool LookForRoom()
     {
         if (_roomWait is null || CheckRoom() is not { } answer) return false;
+        if (answer == Room.Ok && TailRoom < Needed) _owner.SetApart(_promised = RoomBytes);
         EndRoomWait(answer);
         return true;
     }
@@ -46,17 +56,48 @@ internal sealed partial class EntryBuffer
     private Room? CheckRoom()
     {
         if (State == BufferState.Failed || Store.IsDisposed) return Room.Failed;
-        var needed = _expected - Length is > 0 and < Block.Largest and { } left ? (int)left : Block.Largest;
+        var needed = Needed;
         if (TailRoom >= needed) return Room.Ok;
-        if (_held + needed > Store.MaxBytesPerBuffer) return Room.Full;
-        if (!Store.HasDeviceRoom(needed)) return Store.MayHaveDeviceRoom(needed) ? null : Room.Full;
+        var isTooLarge = _held + needed > Store.MaxBytesPerBuffer;  // for its share of the device, which may be less than it was
+        if (isTooLarge || !Store.HasDeviceRoom(needed))
+        {
+            if (!isTooLarge && Store.MayHaveDeviceRoom(needed)) return null;
+            if (!Store.HasDeviceRoom(needed)) Store.WasFull(Loop);
+            return Room.Full;
+        }
 
         // One fast sender must not have all memory wait for the device with its content.
         if (_unwritten > Store.Memory.MaxUnwrittenPerBuffer) return null;
-        if (_owner.EnsureRoom(_tail is null && needed < Block.Largest ? Block.SizeOf(Block.CapacityFor(needed)) : EntryLoop.RoomBytes)) return Room.Ok;
+        if (_owner.EnsureRoom(RoomBytes)) return Room.Ok;
         if (!Store.CanMakeRoom) return Room.Full;
         Store.RequestFlush();
         return null;
+    }
+
+    private Block? TryTake(int capacity)
+    {
+        var size = Block.SizeOf(capacity);
+        if (_promised < size) return _owner.TryTake(capacity);
+        _promised -= size;
+        if (!_promiseEnds)
+        {
+            _promiseEnds = true;                                   // it holds for what is asked for at once, not for ever
+            Loop.Post(static b => ((EntryBuffer)b!).EndPromiseInUse(), this);
+        }
+        return Store.Memory.TakeReserved(capacity);
+    }
+
+    // Not one that was given in between, whose asker has not had its turn yet.
+    private void EndPromiseInUse()
+    {
+        if (_promiseEnds) EndPromise();
+    }
+
+    private void EndPromise()
+    {
+        var left = _promised;
+        (_promised, _promiseEnds) = (0, false);
+        if (left > 0) _owner.TakeBack(left);
     }
 
     private void QueueForRoom()

@@ -113,6 +113,7 @@ internal sealed partial class EntryBuffer : IFlushableBuffer
         _disposed = true;
         DropTail();
         while (_count > 0) DropFirst();
+        EndPromise();
         (_entries, _why) = ([], null);
         EndRead(new ObjectDisposedException(nameof(IBuffer)));
         EndRoomWait(null);
@@ -139,7 +140,7 @@ internal sealed partial class EntryBuffer : IFlushableBuffer
         Debug.Assert(Loop.IsCurrent);
         Store.CountWritten();
         entry.Phase = entry.Stored is not null ? EntryPhase.Stored : entry.Fault is not null ? EntryPhase.Lost : EntryPhase.Queued;
-        if (entry.Fault is not null) Store.Health.WriteFailed(Loop.Now, entry.Fault);
+        if (entry.Fault is not null && !Store.IsDisposed) Store.Health.WriteFailed(Loop.Now, entry.Fault);
         if (entry.IsFreed)
         {
             ReleaseEntry(entry);
@@ -166,8 +167,8 @@ internal sealed partial class EntryBuffer : IFlushableBuffer
         if (_tail is not { } tail || tail.Block!.Capacity == Block.Largest || tail.Length + atLeast > Block.Largest) return false;
         var wanted = _expected - tail.Start is > 0 and { } left ? left : tail.Block.Capacity * 4L;
         var capacity = Block.CapacityFor(Math.Max(tail.Length + atLeast, Math.Min(wanted, Block.Largest)));
-        var larger = _owner.TryTake(capacity);
-        if (larger is null && capacity > Block.CapacityFor(tail.Length + atLeast)) larger = _owner.TryTake(Block.CapacityFor(tail.Length + atLeast));
+        var larger = TryTake(capacity);
+        if (larger is null && capacity > Block.CapacityFor(tail.Length + atLeast)) larger = TryTake(Block.CapacityFor(tail.Length + atLeast));
         if (larger is null) return false;
         tail.Block.Content(0, tail.Length).CopyTo(larger.Content(0, tail.Length));
         var smaller = tail.Block;
@@ -181,7 +182,7 @@ internal sealed partial class EntryBuffer : IFlushableBuffer
     {
         var last = _count > 0 ? _entries[_first + _count - 1].Length : 0;
         var wanted = _expected - Length is > 0 and { } left ? left : last == Block.Largest ? Block.Largest : atLeast;
-        var block = _owner.TryTake(Block.CapacityFor(Math.Max(wanted, atLeast))) ?? _owner.TryTake(Block.CapacityFor(atLeast));
+        var block = TryTake(Block.CapacityFor(Math.Max(wanted, atLeast))) ?? TryTake(Block.CapacityFor(atLeast));
         if (block is null) throw new InvalidOperationException("There is no room. Ask WaitForRoomAsync before.");
         _tail = new(this, Length, Store.NextId(_id, _made++), block);
         _unwritten += block.Size;
@@ -223,6 +224,7 @@ internal sealed partial class EntryBuffer : IFlushableBuffer
     {
         _offered = 0;
         CutTail();
+        EndPromise();
         if (_readWait is not null) ContinueRead();
         LookForRoom();
     }

@@ -59,8 +59,17 @@ internal sealed class EntryBufferStore : IBufferStore, IMeasuredBufferStore
     /// <summary>Slices that were lent and not given back.</summary>
     public int SlicesOut => Volatile.Read(ref _loops).Sum(l => l.SlicesOut);
 
+    /// <inheritdoc/>
+    public double Fill => Device.CapacityBytes is > 0 and var capacity ? Math.Min(1, (double)UsedBytes / capacity) : 1;
+
+    /// <summary>What contents take on the device and, on their way there, in memory.</summary>
+    public long UsedBytes => Device.UsedBytes + Memory.Writing;
+
+    /// <summary>Entries that the workers have not done with.</summary>
+    public int Unwritten => _workers.Unwritten;
+
     // What is in memory will be on the device: it has its place there already.
-    private long FreeBytes => Device.CapacityBytes - Device.UsedBytes - Memory.Writing;
+    private long FreeBytes => Device.CapacityBytes - UsedBytes;
 
     public IBuffer? TryCreate(ILoop loop, long? expectedBytes)
     {
@@ -73,7 +82,12 @@ internal sealed class EntryBufferStore : IBufferStore, IMeasuredBufferStore
             return null;
         }
         var capacity = Device.CapacityBytes;
-        if (FreeBytes < Math.Max((long)(capacity * _options.ReserveShare), 1) || _parkedCount > 0 || _workers.Queued >= MaxQueued) return null;
+        if (FreeBytes < Math.Max((long)(capacity * _options.ReserveShare), 1) || _parkedCount > 0)
+        {
+            WasFull(loop);
+            return null;
+        }
+        if (_workers.Queued >= MaxQueued) return null;
         return new EntryBuffer(LoopOf(loop), Interlocked.Increment(ref _buffers), expectedBytes);
     }
 
@@ -82,7 +96,7 @@ internal sealed class EntryBufferStore : IBufferStore, IMeasuredBufferStore
         new()
         {
             Tier = Device.Name,
-            UsedBytes = Device.UsedBytes + Memory.Writing,
+            UsedBytes = UsedBytes,
             CapacityBytes = Device.CapacityBytes,
             Buffers = LiveBuffers,
             WrittenBytes = _workers.WrittenBytes,
@@ -148,6 +162,12 @@ internal sealed class EntryBufferStore : IBufferStore, IMeasuredBufferStore
             _parkedCount = 0;
         }
         foreach (var entry in parked) Write(entry);
+    }
+
+    /// <summary>Has a look at a device that is full from time to time: others may have made room on it.</summary>
+    public void WasFull(ILoop loop)
+    {
+        if (Health.MayLookAtFull(loop.Now)) _workers.Probe(loop);
     }
 
     public void CountTail(int change) => Interlocked.Add(ref _tails, change);

@@ -55,6 +55,20 @@ internal sealed class EntryLoop(EntryBufferStore store, ILoop loop) : IBufferSli
         return store.Memory.TakeReserved(capacity);
     }
 
+    /// <summary>Sets apart for one buffer what was drawn for the next.</summary>
+    public void SetApart(long bytes)
+    {
+        Debug.Assert(_reserved >= bytes);
+        _reserved -= bytes;
+    }
+
+    /// <summary>Takes back what was set apart and not used.</summary>
+    public void TakeBack(long bytes)
+    {
+        _reserved += bytes;
+        if (_reserved > RoomBytes || LiveBuffers == 0) GiveUpReserve();
+    }
+
     /// <summary>Takes a block that its buffer does not need any more; slices of it may still be out.</summary>
     public void LetGo(Block block)
     {

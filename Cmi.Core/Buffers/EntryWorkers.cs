@@ -59,6 +59,7 @@ internal sealed class EntryWorkers : IAsyncDisposable
     public void Probe(ILoop loop) => _probing = Start(async () =>
     {
         Exception? fault = null;
+        var wrote = false;
         try
         {
             var probe = new byte[EntrySeal.HeaderBytes];
@@ -66,13 +67,20 @@ internal sealed class EntryWorkers : IAsyncDisposable
             {
                 await _store.Device.ReadAsync(entry, probe, _stopping.Token);
                 _store.Device.Free(entry);
+                wrote = true;
             }
         }
         catch (Exception e)
         {
             fault = e;
         }
-        loop.Post(_ => _store.Health.Probed(loop.Now, fault), null);
+        loop.Post(
+            _ =>
+            {
+                _store.Health.Probed(loop.Now, fault);
+                if (wrote) _store.RetryParked();                   // others may have made room for what waits in memory
+            },
+            null);
     });
 
     /// <summary>Ends when the device has answered what is under way. What only waits fails.</summary>

@@ -15,11 +15,17 @@ internal sealed class StoreHealth(string device, ILogger logger)
 
     private readonly Lock _gate = new();
     private long _failures, _readFailures;
-    private long _pauseMs, _until;
+    private long _pauseMs, _until, _lookAt;
     private bool _probing;
     private volatile bool _failing;
 
     public bool IsFailing => _failing;
+
+    /// <summary>Whether an entry of nobody's is on its way to the device.</summary>
+    public bool IsProbing
+    {
+        get { lock (_gate) return _probing; }
+    }
 
     /// <summary>Reads and writes that failed, and entries that came back corrupted.</summary>
     public long Failures => Volatile.Read(ref _failures);
@@ -32,6 +38,17 @@ internal sealed class StoreHealth(string device, ILogger logger)
         lock (_gate)
         {
             if (!_failing || _probing || now < _until) return false;
+            return _probing = true;
+        }
+    }
+
+    /// <summary>Whether it is time to look at a device that is full; whoever is told so writes to it.</summary>
+    public bool MayLookAtFull(long now)
+    {
+        lock (_gate)
+        {
+            if (_failing || _probing || now < _lookAt) return false;
+            _lookAt = now + FirstPauseMs;
             return _probing = true;
         }
     }
@@ -54,6 +71,7 @@ internal sealed class StoreHealth(string device, ILogger logger)
         lock (_gate)
         {
             _probing = false;
+            if (fault is null && !_failing) return;                // it is full, or was
             if (fault is null)
             {
                 // The pause is kept for a while: a device that works for a moment only does not begin at 1 s again.

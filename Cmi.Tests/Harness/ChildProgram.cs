@@ -1,3 +1,4 @@
+using Cmi.Tests.Buffers.Disk;
 using Cmi.Tests.Buffers.Flash;
 
 namespace Cmi.Tests.Harness;
@@ -7,8 +8,16 @@ internal static class ChildProgram
 {
     public static async Task<int> Main(string[] arguments)
     {
-        if (arguments is not ["flash", var directory]) return 2;
-        await FlashKillTests.WriteUntilKilledAsync(directory);
-        return 1;
+        switch (arguments)
+        {
+            case ["flash", var directory]:
+                await FlashKillTests.WriteUntilKilledAsync(directory);
+                return 1;
+            case ["disk", var directory]:
+                await DiskKillTests.WriteUntilKilledAsync(directory);
+                return 1;
+            default:
+                return 2;
+        }
     }
 }
