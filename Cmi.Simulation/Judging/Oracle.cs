@@ -99,6 +99,7 @@ internal sealed class Oracle(SimulatedWorld world)
         if (failed < exchange.Grants.Count) return false;           // a server had not failed
         // Unused is a grant of a stale connection, which does not count, or one whose reply the store had no place for, which does.
         if (exchange.Grants.Count(grant => grant.Outcome == GrantOutcome.ServerFailed || world.Store.HasFailed) >= Terms.Attempts) return true;
+        if (Terms.HasTightBudget) return true;                      // the budget of retries may be spent
         if (!request.Plan.IsIdempotent && exchange.Grants.Exists(grant => grant.Cause != Cause.Dial)) return true;
         if (exchange.IsRefused) return true;
         // The content that a server has taken was let go, for want of room.

@@ -80,6 +80,7 @@ internal sealed class ScenarioMaker
             StoreFailures = Chance(0.15) ? Pick(2, 50) : 0,
             StoreDelays = Chance(0.25) ? Pick(5, 200) : 0,
             DrainAt = Chance(0.15) ? _random.Next(1, 2 * _spread) : 0,
+            HasTightBudget = Chance(0.2),
         };
     }
 

@@ -19,6 +19,10 @@ internal sealed record Terms
     public int? MaxServerConnections { get; init; }
     public int MaxIdle { get; init; } = 256;
     public int Attempts { get; init; } = 3;
+
+    /// <summary>Whether attempts beyond the first may be refused since others were made; else there is always one left.</summary>
+    public bool HasTightBudget { get; init; }
+
     public CommitMode ReplyCommit { get; init; }
     public CommitMode RequestCommit { get; init; }
     public int HoldBytes { get; init; }
@@ -71,6 +75,7 @@ internal sealed record Terms
         (options.Servers.Selection, options.Servers.MaxRequests, options.Servers.MaxConnections) = (Selection, MaxRequests, MaxServerConnections);
         options.Servers.MaxIdleConnections = MaxIdle;
         options.Retry.Attempts = Attempts;
+        if (!HasTightBudget) options.Retry.BudgetMinimumPerSecond = 1_000_000;
         (options.Reply.Commit, options.Reply.HoldBytes, options.Reply.HoldTime, options.Reply.TrustClose) = (ReplyCommit, HoldBytes, Ms(HoldTime), TrustClose);
         (options.Request.Commit, options.Request.HoldBytes, options.Request.HoldTime) = (RequestCommit, HoldBytes, Ms(HoldTime));
         options.Buffers.Always = AlwaysStore;

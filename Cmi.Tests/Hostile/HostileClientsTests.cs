@@ -49,7 +49,7 @@ internal sealed class HostileClientsTests
             Assert.That(attacked.P99, Is.LessThanOrEqualTo(Math.Max(TimesQuiet * quiet.P99, ScheduledMilliseconds)), "ms; a well-behaved client is disturbed");
             Assert.That(mostMemory, Is.LessThan(MostMemory));
             Assert.That(memoryAfter, Is.LessThan(memory + MemoryLeft), "memory is left");
-            Assert.That(mostDescriptors, Is.GreaterThan(count / 2), "the attack did not reach the gateway");
+            Assert.That(mostDescriptors, Is.GreaterThan(count / 5), "the attack did not reach the gateway");
             Assert.That(descriptorsAfter, Is.LessThanOrEqualTo(descriptors + 16), "descriptors are left");
         }
     }

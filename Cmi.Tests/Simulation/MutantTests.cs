@@ -71,7 +71,8 @@ public sealed partial class MutantTests
         }
         finally
         {
-            foreach (var place in replacements) File.Copy(Path.Combine(Repository.Root, place.File), Path.Combine(_sources.FullName, place.File), overwrite: true);
+            // Written, not copied: a copy would keep its old time, and the next build would take what it has for up to date.
+            foreach (var place in replacements) await File.WriteAllTextAsync(Path.Combine(_sources.FullName, place.File), await File.ReadAllTextAsync(Path.Combine(Repository.Root, place.File)));
         }
     }
 
