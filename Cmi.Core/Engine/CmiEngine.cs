@@ -225,7 +225,7 @@ public sealed partial class CmiEngine : IAsyncDisposable
         foreach (var state in _loops) state.Loop.Post(_ => state.Pool.DropAll(server), null);
     }
 
-    private void Reclaim(ServerAddress server)
+    internal void Reclaim(ServerAddress server)
     {
         foreach (var state in _loops) state.Loop.Post(_ => state.Pool.Reclaim(server), null);
     }

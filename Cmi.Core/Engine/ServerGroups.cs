@@ -104,7 +104,7 @@ internal sealed class ServerGroups(Func<ServerGroup, IJobQueue>? create, CmiEngi
         var (connections, loops) = (engine.Connections, engine.Connections.Loops);
         var health = new GroupHealth(group, new(options.Health), loops.Count);
         var budget = new RetryBudget(loops.Count, options.Retry.BudgetShare, options.Retry.BudgetMinimumPerSecond);
-        var care = new GroupCare(health, budget, new(health, connections, loops[0], engine.Logger, engine.DropIdle), loops[0]);
+        var care = new GroupCare(health, budget, new(health, connections, SlotsOf, engine.Reclaim, loops[0], engine.Logger, engine.DropIdle), loops[0]);
         if (_watches) care.Watch();
         return care;
     }

@@ -1,3 +1,4 @@
+using Cmi.Servers;
 using Cmi.Telemetry;
 using Microsoft.Extensions.Logging;
 
@@ -14,20 +15,23 @@ internal sealed class HealthMonitor
     private readonly IConnectionManager _connections;
     private readonly ILoop _loop;
     private readonly ILogger _logger;
-    private readonly Action<ServerAddress> _dropIdle;
+    private readonly Action<ServerAddress> _dropIdle, _reclaim;
+    private readonly Func<ServerAddress, ConnectionSlots> _slotsOf;
     private readonly LoopTimer _timer;
     private readonly HashSet<HealthProbe> _probes = [];
     private bool _runs;
 
     /// <summary>Makes a monitor; it does nothing before <see cref="Start"/>.</summary>
     /// <param name="health">What it tells what it sees.</param>
-    /// <param name="connections">The transport. Probes have connections of their own, beside the bound on those of requests.</param>
+    /// <param name="connections">The transport.</param>
+    /// <param name="slotsOf">The bound on connections to a server: those of probes count too.</param>
+    /// <param name="reclaim">Closes idle connections to a server that others wait for; called on its loop.</param>
     /// <param name="loop">Where it lives.</param>
     /// <param name="logger">The log.</param>
     /// <param name="dropIdle">Closes the idle connections to a server; called on any thread.</param>
-    public HealthMonitor(GroupHealth health, IConnectionManager connections, ILoop loop, ILogger logger, Action<ServerAddress> dropIdle)
+    public HealthMonitor(GroupHealth health, IConnectionManager connections, Func<ServerAddress, ConnectionSlots> slotsOf, Action<ServerAddress> reclaim, ILoop loop, ILogger logger, Action<ServerAddress> dropIdle)
     {
-        (_health, _connections, _loop, _logger, _dropIdle) = (health, connections, loop, logger, dropIdle);
+        (_health, _connections, _slotsOf, _reclaim, _loop, _logger, _dropIdle) = (health, connections, slotsOf, reclaim, loop, logger, dropIdle);
         _timer = new(static monitor => ((HealthMonitor)monitor!).Look(), this);
         health.Attend = Attend;
         health.ConditionChanged = Tell;
@@ -89,7 +93,7 @@ internal sealed class HealthMonitor
         });
         member.Probe = probe;
         _probes.Add(probe);
-        _ = probe.RunAsync(_connections, member.Address);
+        _ = probe.RunAsync(_connections, member.Address, _slotsOf, _reclaim);
     }
 
     private void Tell(ServerAddress server, ServerCondition condition, int failures)

@@ -1,13 +1,14 @@
 using System.Text;
 using Cmi.Http1;
 using Cmi.Messages;
+using Cmi.Servers;
 
 namespace Cmi.Health;
 
 /// <summary>
 /// One look at one server: a connect, and where wanted a request whose reply must have come, all within one time limit. It has a connection of its own, which
-/// is closed afterwards.
-/// <code>Dialling ─▶ (Asking ─▶) Ended</code>
+/// counts among those to the server and is closed afterwards.
+/// <code>(Waiting for a place ─▶) Dialling ─▶ (Asking ─▶) Ended</code>
 /// <para>Threading: its loop. Bound: one reply head of <see cref="MaxHeadBytes"/>.</para>
 /// </summary>
 internal sealed class HealthProbe : IConnectionOwner, IDisposable
@@ -20,24 +21,25 @@ internal sealed class HealthProbe : IConnectionOwner, IDisposable
     private readonly StatusSet? _statuses;
     private readonly byte[]? _request;
     private readonly LoopTimer _timer;
+    private readonly long _timeoutMs;
     private readonly CancellationTokenSource _cancel = new();
     private readonly ResponseHead _head = new();
     private IConnection? _connection;
     private byte[]? _received;
     private int _sent, _length, _scanned;
-    private bool _isOver;
+    private ConnectionSlots? _held;                                 // the place of its connection
+    private bool _isDialling, _isOver;
 
     /// <summary>Begins to look.</summary>
     /// <param name="loop">The loop, which is the current one.</param>
     /// <param name="request">What to ask; <see langword="null"/>: a connect is enough.</param>
     /// <param name="statuses">The status codes of a good reply; <see langword="null"/>: any.</param>
-    /// <param name="timeoutMs">The time for all of it.</param>
+    /// <param name="timeoutMs">The time for all of it, from when it has a place.</param>
     /// <param name="ended">Called once, on the loop: whether all is well, and if not, why. Not called after <see cref="Dispose"/>.</param>
     public HealthProbe(ILoop loop, byte[]? request, StatusSet? statuses, long timeoutMs, Action<bool, string> ended)
     {
-        (_loop, _request, _statuses, _ended) = (loop, request, statuses, ended);
+        (_loop, _request, _statuses, _timeoutMs, _ended) = (loop, request, statuses, timeoutMs, ended);
         _timer = new(static probe => ((HealthProbe)probe!).End(false, "it did not answer in time"), this);
-        loop.SetTimer(_timer, loop.Now + timeoutMs);
     }
 
     /// <summary>A request by GET, or the ping of RFC 9110 §9.3.7 where no path is given.</summary>
@@ -48,14 +50,30 @@ internal sealed class HealthProbe : IConnectionOwner, IDisposable
     }
 
     /// <summary>Dials, and asks if that is wanted.</summary>
-    public async Task RunAsync(IConnectionManager connections, ServerAddress server)
+    /// <param name="connections">The transport.</param>
+    /// <param name="server">Whom.</param>
+    /// <param name="slotsOf">The bound on connections to it. Those who hold the places have time limits, so waiting for one has none of its own.</param>
+    /// <param name="reclaim">Closes idle connections to it, where there is no place.</param>
+    public async Task RunAsync(IConnectionManager connections, ServerAddress server, Func<ServerAddress, ConnectionSlots> slotsOf, Action<ServerAddress> reclaim)
     {
         try
         {
+            var slots = slotsOf(server);
+            await slots.AcquireAsync(() => reclaim(server), _cancel.Token);
+            _held = slots;
+            if (_isOver)
+            {
+                LetGo();
+                return;
+            }
+            _loop.SetTimer(_timer, _loop.Now + _timeoutMs);
+            _isDialling = true;
             var connection = await connections.ConnectAsync(server, _loop, _cancel.Token);
+            _isDialling = false;
             if (_isOver)
             {
                 connection.Close();
+                LetGo();
                 return;
             }
             _connection = connection;
@@ -65,7 +83,9 @@ internal sealed class HealthProbe : IConnectionOwner, IDisposable
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
-            End(false, e.Message);
+            _isDialling = false;
+            if (_isOver) LetGo();
+            else End(false, e.Message);
         }
     }
 
@@ -136,7 +156,14 @@ internal sealed class HealthProbe : IConnectionOwner, IDisposable
         _isOver = true;
         _loop.ClearTimer(_timer);
         _connection?.Close();
+        if (!_isDialling) LetGo();
         _cancel.Cancel();
         _cancel.Dispose();
+    }
+
+    private void LetGo()
+    {
+        _held?.Release();
+        _held = null;
     }
 }
