@@ -18,7 +18,7 @@ internal sealed partial class ClientSession
     private long _lastRead, _idleSince;
     private bool _readPaused;                                       // not the client is late but a store is full
     private bool _noMoreRequests, _inputEnded, _drain;
-    private bool _clientCloses;                                     // it said that it asks for nothing more
+    private bool _clientCloses;                                     // it said that it asks for nothing more, and was read to its end
 
     private bool HasPlace => _back is not { IsUpgrade: true } && _count < _state.Settings.MaxPipelinedRequests && (_count == 0 || _bytesInHand < _state.Settings.MaxPipelinedBytes);
 
@@ -253,6 +253,7 @@ internal sealed partial class ClientSession
     {
         _reading = null;
         _noMoreRequests = true;
+        _clientCloses = false;                                      // what is not read may still be on its way
         _headSince = -1;
         _received.Clear(_state.Memory);
     }

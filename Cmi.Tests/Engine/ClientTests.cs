@@ -6,6 +6,23 @@ namespace Cmi.Tests.Engine;
 public sealed class ClientTests
 {
     [Test]
+    public async Task RefusedInTheMiddleOfItsContent_TheReplyArrivesThoughTheClientHadSaidClose()
+    {
+        await using var gateway = new TestGateway();
+        var client = gateway.Connect();
+        client.Send(Http.Request("PUT", "/", "Connection: close\r\nContent-Length: 20\r\n") + "half of it");
+        gateway.Run();
+        gateway.Advance(30);
+        // What comes late would make a reset of a plain close, and that could take the reply with it.
+        Assert.That(gateway.Engine.GetStatistics().Clients, Is.EqualTo(1), "drains");
+        client.Send("the others");
+        client.EndSending();
+        gateway.Run();
+        Assert.That((client.Reset, client.ReceiveText().Split('\r')[0]), Is.EqualTo((false, "HTTP/1.1 408 Request Timeout")));
+        Assert.That(gateway.Engine.GetStatistics().Clients, Is.Zero);
+    }
+
+    [Test]
     public async Task SaysNothing_ClosedAfterClientIdle()
     {
         await using var gateway = new TestGateway(servers: 1);
