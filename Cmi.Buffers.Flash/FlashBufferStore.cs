@@ -52,7 +52,7 @@ public sealed class FlashBufferStore : IBufferStore, IMeasuredBufferStore
 
     /// <summary>What contents take on flash, with what the log needs beside them to be kept in order, and on their way there, in memory.</summary>
     /// <value>Bytes; while loops work it may be a moment old.</value>
-    public long UsedBytes => Device.UsedBytes + Entries.Memory.Writing;
+    public long UsedBytes => Entries.UsedBytes;
 
     /// <summary>What the log's files take, what is dead in them included.</summary>
     /// <value>Bytes; at most about twice what lives, and at most <see cref="CapacityBytes"/>.</value>
@@ -62,7 +62,7 @@ public sealed class FlashBufferStore : IBufferStore, IMeasuredBufferStore
     public int LiveBuffers => Entries.LiveBuffers;
 
     /// <inheritdoc/>
-    public double Fill => CapacityBytes is > 0 and var capacity ? Math.Min(1, (double)UsedBytes / capacity) : 1;
+    public double Fill => Entries.Fill;
 
     internal EntryBufferStore Entries { get; }
 
