@@ -3,24 +3,20 @@ using System.Security.Cryptography;
 using Cmi.Buffers;
 using Cmi.Testing;
 
-namespace Cmi.Tests.Buffers.Disk;
+namespace Cmi.Benchmarks.Stores;
 
 /// <summary>
-/// What the store costs beside plain reading and writing of the same pieces, in interleaved rounds. It prints and judges nothing:
-/// <code>dotnet test -c Release --settings slow.runsettings --filter FullyQualifiedName~DiskFigures --logger "console;verbosity=detailed"</code>
+/// What the store costs beside plain reading and writing of the same pieces, in interleaved rounds.
 /// </summary>
-[Explicit("It only prints.")]
-[Category("Slow")]
-public sealed class DiskFigures
+internal static class DiskFigures
 {
     private const int Piece = 64 << 10;
     private const int Pieces = 4_096;
     private const int Rounds = 9;
 
-    [Test]
-    public async Task DiskAgainstRandomAccess()
+    public static async Task PrintAsync(string directory)
     {
-        var path = Directory.CreateTempSubdirectory("cmi-tests-").FullName;
+        var path = Directory.CreateDirectory(Path.Combine(directory, $"cmi-figures-{Environment.ProcessId}")).FullName;
         var figures = new Dictionary<string, List<(double Write, double Read)>>();
         for (var round = 0; round < Rounds; round++)
         {
@@ -34,7 +30,7 @@ public sealed class DiskFigures
             var write = Median(rounds.Select((r, i) => r.Write / figures["RandomAccess"][i].Write));
             var read = Median(rounds.Select((r, i) => r.Read / figures["RandomAccess"][i].Read));
             var both = Median(rounds.Select((r, i) => Both(r) / Both(figures["RandomAccess"][i])));
-            TestContext.Progress.WriteLine(
+            Console.WriteLine(
                 $"{name,-36} write {Median(rounds.Select(r => r.Write)):N0} MiB/s ({write:0.00}), read {Median(rounds.Select(r => r.Read)):N0} MiB/s ({read:0.00}), both ({both:0.00})");
         }
 
@@ -47,8 +43,7 @@ public sealed class DiskFigures
         static double Both((double Write, double Read) figure) => 1 / ((1 / figure.Write) + (1 / figure.Read));
     }
 
-    [Test]
-    public void SealingOneEntry([Values] bool encrypt)
+    public static void PrintSealing(bool encrypt)
     {
         using var seal = new EntrySeal(encrypt ? RandomNumberGenerator.GetBytes(32) : []);
         var content = new byte[Piece];
@@ -61,10 +56,10 @@ public sealed class DiskFigures
             seal.Seal(id, content, entry);
             sealing.Add(Stopwatch.GetElapsedTime(begun).TotalMicroseconds);
             begun = Stopwatch.GetTimestamp();
-            Assert.That(seal.TryOpen(id, entry));
+            if (!seal.TryOpen(id, entry)) throw new InvalidOperationException("An entry does not open.");
             opening.Add(Stopwatch.GetElapsedTime(begun).TotalMicroseconds);
         }
-        TestContext.Progress.WriteLine($"64 KiB, {(encrypt ? "AES-256-GCM" : "checksum")}: sealed in {Median(sealing):0.0} µs, opened in {Median(opening):0.0} µs");
+        Console.WriteLine($"64 KiB, {(encrypt ? "AES-256-GCM" : "checksum")}: sealed in {Median(sealing):0.0} µs, opened in {Median(opening):0.0} µs");
     }
 
     private static double Median(IEnumerable<double> values) => values.Order().ElementAt(values.Count() / 2);

@@ -3,15 +3,15 @@ using System.Diagnostics;
 using Cmi.Buffers;
 using FASTER.core;
 
-namespace Cmi.Tests.Buffers.Flash;
+namespace Cmi.Benchmarks.Stores;
 
 /// <summary>
 /// What the device makes of FasterLog, beside FasterLog alone with its own file device: the same pages, memory, segments and commits, no checksum, no encryption.
 /// Rounds are interleaved, since a medium's speed drifts; the ratios of each round are what counts. Where others use the machine, look at those by the
-/// processor time of this process. To be run by hand, on the directory in CMI_FLASH_DIRECTORY.
+/// processor time of this process.
 /// </summary>
-[Explicit("Measures, and asserts nothing."), Category("Slow")]
-public sealed class FlashThroughputTests
+/// <param name="parent">The directory on the medium.</param>
+internal sealed class FlashFigures(string parent)
 {
     private const int EntryBytes = 64 << 10;
     private const int Entries = 8_192;                             // 512 MiB
@@ -22,10 +22,7 @@ public sealed class FlashThroughputTests
 
     private readonly byte[] _entry = new byte[EntryBytes];
 
-    [TestCase(1)]
-    [TestCase(4)]
-    [TestCase(64)]
-    public async Task Measure(int writers)
+    public async Task PrintAsync(int writers)
     {
         Random.Shared.NextBytes(_entry);
         var figures = new Dictionary<string, List<Speed>>();
@@ -50,7 +47,7 @@ public sealed class FlashThroughputTests
     private static void Print(string name, IEnumerable<double> values)
     {
         var sorted = values.Order().ToArray();
-        TestContext.Out.WriteLine($"{name,-62} {sorted[0],8:0.00} {sorted[sorted.Length / 2],8:0.00} {sorted[^1],8:0.00}");
+        Console.WriteLine($"{name,-62} {sorted[0],8:0.00} {sorted[sorted.Length / 2],8:0.00} {sorted[^1],8:0.00}");
     }
 
     private async Task<List<(string, Speed)>> RoundAsync(int round, int writers)
@@ -68,7 +65,7 @@ public sealed class FlashThroughputTests
 
     private async Task DeviceAsync(int writers, List<(string, Speed)> figures)
     {
-        using var directory = new FlashDirectory(Environment.GetEnvironmentVariable("CMI_FLASH_DIRECTORY"));
+        using var directory = new Scratch(parent);
         await using var device = new FlashDevice(new(directory.Path, 1L << 30, 16L << 20));
         var entries = new IDeviceEntry[Entries];
         figures.Add(("device write", await SpeedAsync(1, () => Task.WhenAll(Enumerable.Range(0, writers).Select(writer => Task.Run(async () =>
@@ -88,8 +85,7 @@ public sealed class FlashThroughputTests
     private async Task BareAsync(bool direct, List<(string, Speed)> figures)
     {
         var name = direct ? "bare, synchronous" : "bare, cached";
-        using var directory = new FlashDirectory(Environment.GetEnvironmentVariable("CMI_FLASH_DIRECTORY"));
-        Directory.CreateDirectory(directory.Path);
+        using var directory = new Scratch(parent);
         using var file = new ManagedLocalStorageDevice(Path.Combine(directory.Path, "bare"), deleteOnClose: true, disableFileBuffering: direct) { ThrottleLimit = 16 };
         using var settings = new FasterLogSettings
         {
@@ -118,7 +114,7 @@ public sealed class FlashThroughputTests
                 for (var i = reader; i < Entries * Passes; i += readers)
                 {
                     var (owner, length) = await log.ReadAsync(addresses[i % Entries], MemoryPool<byte>.Shared, EntryBytes);
-                    if (length != EntryBytes) Assert.Fail("FasterLog did not give back what it took.");
+                    if (length != EntryBytes) throw new InvalidOperationException("FasterLog did not give back what it took.");
                     owner.Dispose();
                 }
             }))))));
@@ -131,6 +127,13 @@ public sealed class FlashThroughputTests
         await work();
         var megabytes = (double)passes * Entries * EntryBytes / 1e6;
         return new(megabytes / Stopwatch.GetElapsedTime(begun).TotalSeconds, megabytes / (Environment.CpuUsage.TotalTime - processor).TotalSeconds);
+    }
+
+    private sealed class Scratch(string parent) : IDisposable
+    {
+        public string Path { get; } = Directory.CreateDirectory(System.IO.Path.Combine(parent, $"cmi-figures-{Environment.ProcessId}-{Guid.NewGuid():N}")).FullName;
+
+        public void Dispose() => Directory.Delete(Path, recursive: true);
     }
 
     /// <summary>MB for each second that went by, and for each second of a processor.</summary>
