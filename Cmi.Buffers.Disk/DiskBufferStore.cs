@@ -9,7 +9,7 @@ namespace Cmi.Buffers;
 /// What waits to be written and what was read back are in memory, within a budget of their own.
 /// <para>Threading: any loop, several at once.</para>
 /// </summary>
-public sealed class DiskBufferStore : IBufferStore, IMeasuredBufferStore
+public sealed class DiskBufferStore : IBufferStore, IMeasuredBufferStore, ITrimmableBufferStore
 {
     /// <summary>Makes a store and its file.</summary>
     /// <param name="options">Where, and how much; all by default if absent.</param>
@@ -63,6 +63,9 @@ public sealed class DiskBufferStore : IBufferStore, IMeasuredBufferStore
 
     /// <inheritdoc/>
     public IReadOnlyList<BufferTierUsage> GetUsage() => Entries.GetUsage();
+
+    /// <inheritdoc/>
+    public void Trim(ILoop loop) => Entries.Trim(loop);
 
     /// <summary>Ends the store and its file. What had not been written fails; buffers that live can only be disposed.</summary>
     /// <returns>Done when the disk has answered what was under way.</returns>

@@ -10,7 +10,7 @@ namespace Cmi.Buffers;
 /// however that ends. What waits to be written and what was read back are in memory, within a budget of their own.
 /// <para>Threading: any loop, several at once.</para>
 /// </summary>
-public sealed class FlashBufferStore : IBufferStore, IMeasuredBufferStore
+public sealed class FlashBufferStore : IBufferStore, IMeasuredBufferStore, ITrimmableBufferStore
 {
     /// <summary>Makes a store. Its files come with the first content.</summary>
     /// <param name="options">Where, and how much; all by default if absent.</param>
@@ -74,6 +74,9 @@ public sealed class FlashBufferStore : IBufferStore, IMeasuredBufferStore
 
     /// <inheritdoc/>
     public IReadOnlyList<BufferTierUsage> GetUsage() => Entries.GetUsage();
+
+    /// <inheritdoc/>
+    public void Trim(ILoop loop) => Entries.Trim(loop);
 
     /// <summary>Ends the store and its log. What had not been written fails; buffers that live can only be disposed.</summary>
     /// <returns>Done when the files are closed.</returns>

@@ -7,7 +7,7 @@ namespace Cmi.Buffers;
 /// never above <see cref="MaxTotalBytes"/>. In the steady state it allocates nothing.
 /// <para>Threading: any loop, several at once.</para>
 /// </summary>
-public sealed class RamBufferStore : IBufferStore, IMeasuredBufferStore
+public sealed class RamBufferStore : IBufferStore, IMeasuredBufferStore, ITrimmableBufferStore
 {
     private readonly RamBufferOptions _options;
     private readonly RamBudget _budget;
@@ -64,6 +64,14 @@ public sealed class RamBufferStore : IBufferStore, IMeasuredBufferStore
     /// <inheritdoc/>
     public IReadOnlyList<BufferTierUsage> GetUsage() =>
         [new() { Tier = "ram", UsedBytes = UsedBytes, CapacityBytes = MaxTotalBytes, Buffers = LiveBuffers }];
+
+    /// <inheritdoc/>
+    public void Trim(ILoop loop)
+    {
+        ArgumentNullException.ThrowIfNull(loop);
+        foreach (var pool in Volatile.Read(ref _pools))
+            if (ReferenceEquals(pool.Loop, loop)) pool.DropKept();
+    }
 
     /// <summary>Makes no more buffers. Those that live, and their slices, stay usable until they are disposed.</summary>
     /// <returns>A completed task.</returns>

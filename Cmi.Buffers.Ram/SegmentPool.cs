@@ -149,6 +149,15 @@ internal sealed class SegmentPool(RamBudget budget, RamBufferOptions options, IL
         if (--segment.Leases == 0 && segment.IsLetGo) Put(segment);
     }
 
+    /// <summary>Lets go of the segments and objects that are kept for their next use.</summary>
+    public void DropKept()
+    {
+        Debug.Assert(loop.IsCurrent);
+        _buffers.Clear();
+        _buffers.TrimExcess();
+        Trim(keep: 0);
+    }
+
     private void Put(RamSegment segment)
     {
         (segment.Start, segment.Length, segment.IsLetGo) = (0, 0, false);
@@ -160,9 +169,10 @@ internal sealed class SegmentPool(RamBudget budget, RamBufferOptions options, IL
         Trim();
     }
 
-    private void Trim()
+    private void Trim() => Trim(budget.IsScarce ? 0 : _liveBuffers == 0 ? budget.Piece : budget.MaxIdle);
+
+    private void Trim(long keep)
     {
-        var keep = budget.IsScarce ? 0 : _liveBuffers == 0 ? budget.Piece : budget.MaxIdle;
         if (Unused <= keep) return;
         if (_idleBytes > keep) DropIdle(keep);
         var surplus = Math.Min(Credit, Unused - keep);

@@ -96,6 +96,16 @@ internal sealed class BlockMemory(long limit)
         else WakeOne();
     }
 
+    /// <summary>Lets go of the blocks that nobody uses.</summary>
+    public void DropIdle()
+    {
+        lock (_gate)
+        {
+            foreach (var idle in _idle) idle.Clear();
+            _idleBytes = 0;
+        }
+    }
+
     /// <summary>Has the buffer look again (<see cref="EntryBuffer.PostMemoryChanged"/>) when memory came back, in the order of asking.</summary>
     public void WaitForRoom(EntryBuffer buffer)
     {

@@ -9,7 +9,7 @@ namespace Cmi.Buffers;
 /// What loops and workers share is this store, its <see cref="BlockMemory"/> and its <see cref="EntryWorkers"/>.
 /// <para>Threading: <see cref="TryCreate"/> on loops, several at once; all else any thread.</para>
 /// </summary>
-internal sealed class EntryBufferStore : IBufferStore, IMeasuredBufferStore
+internal sealed class EntryBufferStore : IBufferStore, IMeasuredBufferStore, ITrimmableBufferStore
 {
     // Entries that were given up while they waited stay in the queue, without their memory, until a worker comes by: with a device that hangs, and
     // contents that come and go, only this bounds them.
@@ -105,6 +105,9 @@ internal sealed class EntryBufferStore : IBufferStore, IMeasuredBufferStore
             Failures = Health.Failures,
         },
     ];
+
+    // The memory is of all loops together; the second loop that says so finds nothing.
+    public void Trim(ILoop loop) => Memory.DropIdle();
 
     /// <summary>Ends the workers and then the device. What they had not done yet fails; buffers that live can only be disposed.</summary>
     [SuppressMessage("Usage", "CA1816", Justification = "There is no finalizer.")]

@@ -140,6 +140,17 @@ internal sealed class LoopState
         if (_spare.Count < MaxSpareExchanges) _spare.Push(exchange);
     }
 
+    /// <summary>Lets go of all that is kept for the next use.</summary>
+    public void Trim()
+    {
+        Debug.Assert(Loop.IsCurrent);
+        Memory.Trim();
+        _spare.Clear();
+        _spare.TrimExcess();
+        _sessions.TrimExcess();
+        (Store as ITrimmableBufferStore)?.Trim(Loop);
+    }
+
     /// <summary>Disposes of a buffer; a store may take its time.</summary>
     public void Dispose(IBuffer buffer)
     {

@@ -51,6 +51,12 @@ internal sealed class LoopMemory(int scratchBytes)
         if (bits <= LargestBits && _free[bits - SmallestBits].Count < MaxKept) _free[bits - SmallestBits].Push(block);
     }
 
+    /// <summary>Lets go of the blocks that are kept; those that are out are not touched.</summary>
+    public void Trim()
+    {
+        foreach (var free in _free) free.Clear();
+    }
+
     /// <summary>Takes a block for a reply for which the store has no room.</summary>
     /// <returns>The block; <see langword="null"/>: the loop keeps as much as it may.</returns>
     public byte[]? RentKept(int atLeast, bool isLeaving)

@@ -34,6 +34,30 @@ public abstract partial class BufferStoreContract
         }
     }
 
+    [Test]
+    public void Trim_TouchesNothingThatLives()
+    {
+        if (_store is not ITrimmableBufferStore trimmable)
+        {
+            Assert.Ignore("This store keeps nothing that it could let go of.");
+            return;
+        }
+        for (var i = 0; i < 100; i++)
+        {
+            var gone = Create();
+            Append(gone, 10_000, salt: i);
+            Dispose(gone);
+        }
+        var (open, whole) = (Create(), Create());
+        Append(open, 300_001, salt: 1);
+        Append(whole, 300_001, salt: 2);
+        On(whole.Complete);
+        On(() => trimmable.Trim(Loop));
+        Append(open, 300_001, salt: 1);
+        AssertContent(open, 0, open.Length, salt: 1);
+        AssertContent(whole, 0, whole.Length, salt: 2);
+    }
+
     /// <summary>Any script of appends, reads, releases, ends and disposals agrees with a model that keeps all bytes.</summary>
     [Test]
     public void RandomScript_AgreesWithAModel([Range(1, 12)] int seed)

@@ -61,6 +61,18 @@ public sealed class RamBufferStoreTests
     }
 
     [Test]
+    public void Trim_LeavesNothingDrawn()
+    {
+        var store = Store(40_000);
+        var buffer = store.TryCreate(_loop, null)!;
+        Fill(buffer);
+        Dispose(buffer);
+        Assert.That(store.DrawnBytes, Is.GreaterThan(0), "nothing is kept for the next use");
+        store.Trim(_loop);
+        Assert.That(store.DrawnBytes, Is.Zero);
+    }
+
+    [Test]
     public void SmallContents_UseTheBudgetToTheLastSegment()
     {
         var store = Store(256);

@@ -62,6 +62,16 @@ internal sealed class TierLoop
         if (reusable && _spareBuffers.Count < MaxKept) _spareBuffers.Enqueue(buffer);
     }
 
+    /// <summary>Lets go of the objects that are kept for their next use.</summary>
+    public void DropKept()
+    {
+        Debug.Assert(Loop.IsCurrent);
+        _spareBuffers.Clear();
+        _spareBuffers.TrimExcess();
+        _spareExtents.Clear();
+        _spareExtents.TrimExcess();
+    }
+
     /// <summary>Whether a tier is so full that others are better. Looked at anew as time goes on or bytes come, not each time.</summary>
     public bool IsAboveMark(int tier)
     {

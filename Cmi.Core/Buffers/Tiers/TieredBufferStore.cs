@@ -12,7 +12,7 @@ namespace Cmi.Buffers;
 /// says so.
 /// <para>Threading: any loop, several at once.</para>
 /// </summary>
-public sealed class TieredBufferStore : IBufferStore, IMeasuredBufferStore
+public sealed class TieredBufferStore : IBufferStore, IMeasuredBufferStore, ITrimmableBufferStore
 {
     private readonly Tier[] _tiers;
     private readonly ILogger _logger;
@@ -55,6 +55,14 @@ public sealed class TieredBufferStore : IBufferStore, IMeasuredBufferStore
         var usage = new List<BufferTierUsage>();
         foreach (var tier in _tiers) tier.AddUsage(usage);
         return usage;
+    }
+
+    /// <inheritdoc/>
+    public void Trim(ILoop loop)
+    {
+        ArgumentNullException.ThrowIfNull(loop);
+        Of(loop).DropKept();
+        foreach (var tier in _tiers) (tier.Store as ITrimmableBufferStore)?.Trim(loop);
     }
 
     /// <summary>Makes no more buffers, and disposes the tiers.</summary>
