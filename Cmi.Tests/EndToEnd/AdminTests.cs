@@ -75,8 +75,7 @@ public sealed partial class AdminTests
 
     private static double Sum(IEnumerable<Sample> samples, string name) => samples.Where(sample => sample.Name == name).Sum(sample => sample.Value);
 
-    private static Uri AdminOf(GatewayProcess gateway, string path) =>
-        new(new Uri(gateway.Output.Single(line => line.StartsWith("admin on ", StringComparison.Ordinal))["admin on ".Length..]), path);
+    private static Uri AdminOf(GatewayProcess gateway, string path) => new(gateway.AdminUrl, path);
 }
 
 /// <summary>One line of the text format of Prometheus.</summary>

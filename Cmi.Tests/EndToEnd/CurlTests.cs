@@ -4,7 +4,7 @@ namespace Cmi.Tests.EndToEnd;
 
 /// <summary>What curl gets through the gateway from servers of other people, byte for byte.</summary>
 [Category("Slow")]
-public sealed class CurlTests
+public sealed class CurlTests : GatewayFixture
 {
     [Test]
     public async Task ServerThatClosesEveryConnection_LeavesTheClientItsConnection()
@@ -12,7 +12,7 @@ public sealed class CurlTests
         using var content = new ContentDirectory();
         var (first, second) = (content.Add("first", 12_345), content.Add("second", 2_000_000));
         using var python = await PythonServer.StartAsync(content);
-        await using var gateway = await GatewayProcess.StartAsync("--server", python.Url);
+        var gateway = await StartGatewayAsync("--server", python.Url);
 
         var output = await CurlAsync(
             "-w", "%{http_code} %{num_connects}\n", "-o", content.File("a"), $"{gateway.At("/first")}", "-o", content.File("b"), $"{gateway.At("/second")}");
@@ -31,7 +31,7 @@ public sealed class CurlTests
         using var nginx = NginxServer.Start();
         var expected = nginx.Add("file", length);
         using var content = new ContentDirectory();
-        await using var gateway = await GatewayProcess.StartAsync("--server", nginx.Url);
+        var gateway = await StartGatewayAsync("--server", nginx.Url);
 
         var output = await CurlAsync("-w", "%{http_code} %{size_download}", "-o", content.File("got"), $"{gateway.At("/file")}");
 
@@ -43,7 +43,7 @@ public sealed class CurlTests
     public async Task ReplyOfUnknownLength_GetsItsLength_AndNoTransferEncoding()
     {
         await using var kestrel = await KestrelServer.StartAsync();
-        await using var gateway = await GatewayProcess.StartAsync(kestrel.AsOptions());
+        var gateway = await StartGatewayAsync(kestrel.AsOptions());
         using var content = new ContentDirectory();
 
         await CurlAsync("-D", content.File("head"), "-o", content.File("got"), $"{gateway.At("/chunked/1234567")}");
@@ -58,7 +58,7 @@ public sealed class CurlTests
     public async Task ClientOfHttp10_GetsTheSame()
     {
         await using var kestrel = await KestrelServer.StartAsync();
-        await using var gateway = await GatewayProcess.StartAsync(kestrel.AsOptions());
+        var gateway = await StartGatewayAsync(kestrel.AsOptions());
         using var content = new ContentDirectory();
 
         await CurlAsync("--http1.0", "-D", content.File("head"), "-o", content.File("got"), $"{gateway.At("/chunked/100000")}");
@@ -72,7 +72,7 @@ public sealed class CurlTests
     {
         using var nginx = NginxServer.Start();
         nginx.Add("file", 4321);
-        await using var gateway = await GatewayProcess.StartAsync("--server", nginx.Url);
+        var gateway = await StartGatewayAsync("--server", nginx.Url);
 
         Assert.That(await CurlAsync("-I", $"{gateway.At("/file")}"), Does.Contain("Content-Length: 4321").IgnoreCase);
     }
@@ -84,7 +84,7 @@ public sealed class CurlTests
     public async Task Upload_ComesBackAsItWent(string field, int length)
     {
         await using var kestrel = await KestrelServer.StartAsync();
-        await using var gateway = await GatewayProcess.StartAsync(kestrel.AsOptions());
+        var gateway = await StartGatewayAsync(kestrel.AsOptions());
         using var content = new ContentDirectory();
         var sent = content.Add("sent", length);
 

@@ -7,6 +7,7 @@ namespace Cmi.Tests.EndToEnd;
 /// <summary>The built Gateway, run as a process and known by what it prints only.</summary>
 internal sealed class GatewayProcess : IAsyncDisposable
 {
+    private const string AdminPrefix = "admin on ";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly Process _process;
@@ -29,6 +30,11 @@ internal sealed class GatewayProcess : IAsyncDisposable
 
     /// <summary>What it printed before and with the first <c>listening on</c>.</summary>
     internal List<string> Output { get; } = [];
+
+    /// <summary>Where it tells operators how it is; it was started with <c>--admin</c>.</summary>
+    internal Uri AdminUrl => new(Output.Single(line => line.StartsWith(AdminPrefix, StringComparison.Ordinal))[AdminPrefix.Length..]);
+
+    internal bool HasExited => _process.HasExited;
 
     /// <summary>The id of the process.</summary>
     internal int Id => _process.Id;

@@ -5,13 +5,13 @@ namespace Cmi.Tests.EndToEnd;
 
 /// <summary>.NET's own client against .NET's own server, through the gateway.</summary>
 [Category("Slow")]
-public sealed class HttpClientTests
+public sealed class HttpClientTests : GatewayFixture
 {
     [Test]
     public async Task ManyAtOnce_EachGetsItsOwnBytes()
     {
         await using var servers = await KestrelServer.StartAsync(addresses: 3);
-        await using var gateway = await GatewayProcess.StartAsync(servers.AsOptions());
+        var gateway = await StartGatewayAsync(servers.AsOptions());
         using var client = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 32 });
 
         await Parallel.ForAsync(0, 500, new ParallelOptions { MaxDegreeOfParallelism = 32 }, async (i, cancellationToken) =>
@@ -32,7 +32,7 @@ public sealed class HttpClientTests
     public async Task Method_AndContent_AreTakenToTheServer(string method)
     {
         await using var server = await KestrelServer.StartAsync();
-        await using var gateway = await GatewayProcess.StartAsync(server.AsOptions());
+        var gateway = await StartGatewayAsync(server.AsOptions());
         using var client = new HttpClient();
         foreach (var length in new[] { 0, 1, 65_536, 5_000_000 })
         {
@@ -49,7 +49,7 @@ public sealed class HttpClientTests
     [Test]
     public async Task NoServerThere_IsA5xx_AndTheConnectionStays()
     {
-        await using var gateway = await GatewayProcess.StartAsync("--server", "http://127.0.0.1:1");
+        var gateway = await StartGatewayAsync("--server", "http://127.0.0.1:1");
         using var client = await RawClient.ConnectAsync(gateway.Url);
 
         for (var i = 0; i < 2; i++)

@@ -5,7 +5,7 @@ namespace Cmi.Tests.EndToEnd;
 
 /// <summary>Node on either side of the gateway: another maker's reading of HTTP/1.1.</summary>
 [Category("Slow")]
-public sealed class NodeServerTests
+public sealed class NodeServerTests : GatewayFixture
 {
     [TestCase(0, 1)]
     [TestCase(1, 1)]
@@ -14,7 +14,7 @@ public sealed class NodeServerTests
     public async Task ChunkedReplyInPieces_ArrivesWithItsLength(int length, int piece)
     {
         using var node = await NodeServer.StartAsync();
-        await using var gateway = await GatewayProcess.StartAsync("--server", node.Url);
+        var gateway = await StartGatewayAsync("--server", node.Url);
         using var client = new HttpClient();
 
         using var reply = await client.GetAsync(gateway.At($"/chunked/{length}/{piece}"));
@@ -27,7 +27,7 @@ public sealed class NodeServerTests
     public async Task ReplyWithTrailers_GivesThemToWhoTakesThem()
     {
         using var node = await NodeServer.StartAsync();
-        await using var gateway = await GatewayProcess.StartAsync("--server", node.Url);
+        var gateway = await StartGatewayAsync("--server", node.Url);
         using var client = new HttpClient();
 
         for (var takes = 0; takes < 2; takes++)
@@ -45,7 +45,7 @@ public sealed class NodeServerTests
     public async Task UploadThatExpects100_GetsItAndArrives()
     {
         using var node = await NodeServer.StartAsync();
-        await using var gateway = await GatewayProcess.StartAsync("--server", node.Url);
+        var gateway = await StartGatewayAsync("--server", node.Url);
         using var client = new HttpClient(new SocketsHttpHandler { Expect100ContinueTimeout = TimeSpan.FromMinutes(1) });
         using var request = new HttpRequestMessage(HttpMethod.Put, gateway.At("/echo")) { Content = new ByteArrayContent(NodeServer.Bytes(200_000)) };
         request.Headers.ExpectContinue = true;
@@ -61,7 +61,7 @@ public sealed class NodeServerTests
     public async Task ReplyThatIsCut_IsA502_AndTheConnectionStays()
     {
         using var node = await NodeServer.StartAsync();
-        await using var gateway = await GatewayProcess.StartAsync("--server", node.Url);
+        var gateway = await StartGatewayAsync("--server", node.Url);
         using var client = await RawClient.ConnectAsync(gateway.Url);
         for (var i = 0; i < 3; i++)
         {
@@ -74,7 +74,7 @@ public sealed class NodeServerTests
     public async Task ReplyBeforeTheContentIsRead_ArrivesWithEveryUpload()
     {
         using var node = await NodeServer.StartAsync();
-        await using var gateway = await GatewayProcess.StartAsync("--server", node.Url, "--Cmi:Request:Commit=Stream");
+        var gateway = await StartGatewayAsync("--server", node.Url, "--Cmi:Request:Commit=Stream");
         using var client = new HttpClient();
         for (var i = 0; i < 5; i++)
         {
@@ -88,7 +88,7 @@ public sealed class NodeServerTests
     public async Task ClientOfNode_GetsEveryByte_AndNoBrokenUploadReachesTheServer()
     {
         using var node = await NodeServer.StartAsync();
-        await using var gateway = await GatewayProcess.StartAsync("--server", node.Url);
+        var gateway = await StartGatewayAsync("--server", node.Url);
 
         var output = (await Programs.RunAsync("node", NodeServer.Script("client.js"), $"{gateway.Url}")).Succeeded();
 

@@ -31,14 +31,23 @@ internal sealed class RawClient : IDisposable
     /// <summary>The next reply. One without a length is not framed for a connection that goes on, and a failure.</summary>
     internal async Task<(int Status, string Content)> ReadReplyAsync()
     {
+        var reply = await ReadWholeReplyAsync();
+        return (reply.Status, reply.Content);
+    }
+
+    /// <summary>The next reply, with its fields.</summary>
+    internal async Task<RawReply> ReadWholeReplyAsync()
+    {
         using var patience = new CancellationTokenSource(Patience);
         var line = await _reader.ReadLineAsync(patience.Token) ?? throw new EndOfStreamException("The connection was closed before a reply.");
-        int? length = null;
+        var fields = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         while (await _reader.ReadLineAsync(patience.Token) is { Length: > 0 } field)
-            if (field.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase)) length = int.Parse(field.AsSpan(15), CultureInfo.InvariantCulture);
-        var content = new char[length ?? throw new InvalidDataException("A reply has no length.")];
-        if (await _reader.ReadBlockAsync(content, patience.Token) < length) throw new EndOfStreamException("A reply was cut.");
-        return (int.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture), new(content));
+            if (field.IndexOf(':') is > 0 and var colon) fields[field[..colon]] = field[(colon + 1)..].Trim();
+        if (!fields.TryGetValue("Content-Length", out var length)) throw new InvalidDataException("A reply has no length.");
+        var content = new char[int.Parse(length, CultureInfo.InvariantCulture)];
+        // Asked for nothing, a StreamReader would wait for something.
+        if (content.Length > 0 && await _reader.ReadBlockAsync(content, patience.Token) < content.Length) throw new EndOfStreamException("A reply was cut.");
+        return new(int.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture), fields, new(content));
     }
 
     public void Dispose()
@@ -47,3 +56,6 @@ internal sealed class RawClient : IDisposable
         _client.Dispose();
     }
 }
+
+/// <summary>A reply; a character of its content is a byte. Of a field that comes more than once, the last.</summary>
+internal sealed record RawReply(int Status, IReadOnlyDictionary<string, string> Fields, string Content);

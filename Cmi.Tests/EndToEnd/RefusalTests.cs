@@ -6,7 +6,7 @@ namespace Cmi.Tests.EndToEnd;
 
 /// <summary>Limits on real sockets: the answer arrives, whatever the client was doing, and those within the limits are served.</summary>
 [Category("Slow")]
-public sealed class RefusalTests
+public sealed class RefusalTests : GatewayFixture
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -16,7 +16,7 @@ public sealed class RefusalTests
     [TestCase("Content-Length: +3\r\n\r\n", 400)]
     public async Task UploadThatIsRefused_ItsReplyArrivesOverRealSockets(string rest, int status)
     {
-        await using var gateway = await GatewayProcess.StartAsync("--server", "http://127.0.0.1:1", "--Cmi:Limits:MaxRequestContentBytes=1000");
+        var gateway = await StartGatewayAsync("--server", "http://127.0.0.1:1", "--Cmi:Limits:MaxRequestContentBytes=1000");
         for (var i = 0; i < 10; i++)
         {
             using var client = Connect(gateway);
@@ -33,7 +33,7 @@ public sealed class RefusalTests
     public async Task RequestThatDoesNotEnd_IsAnswered408_NotBeforeItsTime(string start, string setting)
     {
         var limit = TimeSpan.FromMilliseconds(700);
-        await using var gateway = await GatewayProcess.StartAsync("--server", "http://127.0.0.1:1", $"--{setting}={limit:c}");
+        var gateway = await StartGatewayAsync("--server", "http://127.0.0.1:1", $"--{setting}={limit:c}");
         var clock = Stopwatch.StartNew();
         using var client = Connect(gateway);
         Send(client, start);
@@ -44,7 +44,7 @@ public sealed class RefusalTests
     [Test]
     public async Task ConnectionWithoutARequest_IsClosed()
     {
-        await using var gateway = await GatewayProcess.StartAsync("--server", "http://127.0.0.1:1", "--Cmi:Timeouts:ClientIdle=00:00:00.300");
+        var gateway = await StartGatewayAsync("--server", "http://127.0.0.1:1", "--Cmi:Timeouts:ClientIdle=00:00:00.300");
         using var client = Connect(gateway);
         Assert.That(await ReadToEndAsync(client), Is.Empty);
     }
@@ -54,7 +54,7 @@ public sealed class RefusalTests
     {
         const int allowed = 4, all = 40;
         await using var server = await KestrelServer.StartAsync();
-        await using var gateway = await GatewayProcess.StartAsync([.. server.AsOptions(), $"--Cmi:Limits:MaxConnections={allowed}", "--loops=1"]);
+        var gateway = await StartGatewayAsync([.. server.AsOptions(), $"--Cmi:Limits:MaxConnections={allowed}", "--loops=1"]);
         var clients = new List<RawClient>();
         for (var i = 0; i < all; i++) clients.Add(await RawClient.ConnectAsync(gateway.Url));
 

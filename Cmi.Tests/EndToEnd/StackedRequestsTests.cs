@@ -7,7 +7,7 @@ namespace Cmi.Tests.EndToEnd;
 
 /// <summary>Requests that one client sends without waiting are shared out to the servers, and answered in order.</summary>
 [Category("Slow"), NonParallelizable]
-public sealed class StackedRequestsTests
+public sealed class StackedRequestsTests : GatewayFixture
 {
     private const int Requests = 64;
     private const int Servers = 4;
@@ -19,7 +19,7 @@ public sealed class StackedRequestsTests
     public async Task Stack_IsSharedOut_AndAnsweredInOrder(int maxRequestsPerServer, int mostMilliseconds)
     {
         await using var servers = await KestrelServer.StartAsync(Servers);
-        await using var gateway = await GatewayProcess.StartAsync(
+        var gateway = await StartGatewayAsync(
             [.. servers.AsOptions(), "--max-requests-per-server", maxRequestsPerServer.ToString(CultureInfo.InvariantCulture)]);
         await SendStackAsync(gateway);                              // warms up both sides
 

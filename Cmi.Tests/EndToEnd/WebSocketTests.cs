@@ -6,7 +6,7 @@ namespace Cmi.Tests.EndToEnd;
 
 /// <summary>Upgrades through the gateway: .NET's WebSockets on both sides, and a raw protocol with Node behind it.</summary>
 [Category("Slow")]
-public sealed class WebSocketTests
+public sealed class WebSocketTests : GatewayFixture
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -18,7 +18,7 @@ public sealed class WebSocketTests
     public async Task Messages_ComeBackAsTheyWent(WebSocketMessageType type, int length, int fragments)
     {
         await using var server = await WebSocketServer.StartAsync();
-        await using var gateway = await GatewayProcess.StartAsync("--server", server.Url);
+        var gateway = await StartGatewayAsync("--server", server.Url);
         using var patience = new CancellationTokenSource(Patience);
         using var socket = await ConnectAsync(gateway, "/echo", patience.Token);
         var message = type == WebSocketMessageType.Text ? Encoding.ASCII.GetBytes(new string('a', length)) : ContentDirectory.Bytes(length);
@@ -38,7 +38,7 @@ public sealed class WebSocketTests
     public async Task ServerSpeaksFirst_AndCloses_TheClientHearsBoth()
     {
         await using var server = await WebSocketServer.StartAsync();
-        await using var gateway = await GatewayProcess.StartAsync("--server", server.Url);
+        var gateway = await StartGatewayAsync("--server", server.Url);
         using var patience = new CancellationTokenSource(Patience);
         for (var i = 0; i < 20; i++)
         {
@@ -54,7 +54,7 @@ public sealed class WebSocketTests
     public async Task ServerDeclines_TheConnectionStays()
     {
         await using var server = await WebSocketServer.StartAsync();
-        await using var gateway = await GatewayProcess.StartAsync("--server", server.Url);
+        var gateway = await StartGatewayAsync("--server", server.Url);
         using var client = await RawClient.ConnectAsync(gateway.Url);
         for (var i = 0; i < 3; i++)
         {
@@ -70,7 +70,7 @@ public sealed class WebSocketTests
     public async Task RawBytes_EarlyOnesToo_ComeBack_AndEachEndIsCarriedAcross(int length)
     {
         using var node = await NodeServer.StartAsync();
-        await using var gateway = await GatewayProcess.StartAsync("--server", node.Url);
+        var gateway = await StartGatewayAsync("--server", node.Url);
         using var patience = new CancellationTokenSource(Patience);
         using var client = await OpenAsync(gateway, patience.Token);
         var content = ContentDirectory.Bytes(length);
@@ -90,7 +90,7 @@ public sealed class WebSocketTests
     public async Task NothingPasses_TheTunnelEnds()
     {
         using var node = await NodeServer.StartAsync();
-        await using var gateway = await GatewayProcess.StartAsync("--server", node.Url, "--Cmi:Timeouts:Tunnel=00:00:00.500");
+        var gateway = await StartGatewayAsync("--server", node.Url, "--Cmi:Timeouts:Tunnel=00:00:00.500");
         using var patience = new CancellationTokenSource(Patience);
         using var client = await OpenAsync(gateway, patience.Token);
         await client.SendAsync(Encoding.ASCII.GetBytes("GET /raw HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"), patience.Token);

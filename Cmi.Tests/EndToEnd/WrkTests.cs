@@ -6,7 +6,7 @@ namespace Cmi.Tests.EndToEnd;
 
 /// <summary>Load by wrk, plain and stacked: no errors, and each content compared by the script.</summary>
 [Category("Slow"), NonParallelizable]
-public sealed partial class WrkTests
+public sealed partial class WrkTests : GatewayFixture
 {
     private const string Content = "The same content, whichever reply it is.\n";
 
@@ -40,7 +40,7 @@ public sealed partial class WrkTests
         nginx.AddText("text", Content);
         using var content = new ContentDirectory();
         await File.WriteAllTextAsync(content.File("load.lua"), Script.Replace("CONTENT", Content.Replace("\n", "\\n", StringComparison.Ordinal), StringComparison.Ordinal));
-        await using var gateway = await GatewayProcess.StartAsync("--server", nginx.Url);
+        var gateway = await StartGatewayAsync("--server", nginx.Url);
 
         var result = await Programs.RunAsync("wrk", "-t1", "-c16", "-d3s", "-s", content.File("load.lua"), $"{gateway.Url}", "--", $"{stacked}");
 

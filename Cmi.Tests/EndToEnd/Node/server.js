@@ -1,14 +1,18 @@
 // An HTTP/1.1 server of somebody else's making. Bytes of a length are always the same; NodeServer.Bytes makes them too.
+// Argument: the port; a free one by default. SIGTERM: it ends when it has answered what it was asked.
 'use strict';
 const http = require('http');
 
+const made = new Map();
 function bytes(length) {
+    if (made.has(length)) return made.get(length);
     const content = Buffer.alloc(length);
+    if (made.size < 100) made.set(length, content);
     for (let i = 0; i < length; i++) content[i] = (i * 31 + (i >> 8) * 7 + length) & 255;
     return content;
 }
 
-let wholeUploads = 0, brokenUploads = 0, expectations = 0;
+let wholeUploads = 0, brokenUploads = 0, expectations = 0, ending = false;
 
 function pieces(response, content, size, end) {
     let at = 0;
@@ -20,14 +24,21 @@ function pieces(response, content, size, end) {
 }
 
 function answer(request, response) {
-    const [, what, first, second] = request.url.split('/');
+    const [, what, first, second] = request.url.split('?')[0].split('/');
     const content = /^\d+$/.test(first) ? bytes(Number(first)) : Buffer.alloc(0);
+    response.setHeader('X-Target', request.url);
+    if (ending) response.shouldKeepAlive = false;
     switch (what) {
         case 'bytes':
             response.setHeader('Content-Length', content.length);
             return response.end(content);
         case 'chunked':
             return pieces(response, content, Number(second), () => response.end());
+        case 'pieces':
+            response.setHeader('Content-Length', content.length);
+            return pieces(response, content, Number(second), () => response.end());
+        case 'after':
+            return setTimeout(() => response.end(content), Number(second));
         case 'trailers':
             response.setHeader('Trailer', 'X-Count');
             return pieces(response, content, Number(second), () => {
@@ -71,4 +82,9 @@ server.on('upgrade', (request, socket, head) => {
     socket.on('data', data => socket.write(data));
     socket.on('end', () => socket.end('.'));
 });
-server.listen(0, '127.0.0.1', () => console.log(server.address().port));
+process.on('SIGTERM', () => {
+    ending = true;
+    server.close(() => process.exit());
+    setInterval(() => server.closeIdleConnections(), 10);
+});
+server.listen(Number(process.argv[2] || 0), '127.0.0.1', () => console.log(server.address().port));
