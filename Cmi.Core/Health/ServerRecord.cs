@@ -83,7 +83,8 @@ internal sealed class ServerRecord(HealthSettings settings)
         _windowFailures++;
         if (Condition == ServerCondition.Ejected && failure == ServerFailure.Connect)
         {
-            Condition = ServerCondition.Unreachable;                // worse, where the least bad are looked for
+            Condition = ServerCondition.Unreachable;                // worse, where the least bad are looked for; but proven otherwise by a connect
+            NextProbe = Math.Min(NextProbe, UnreachableProbe(now, random));
             return true;
         }
         if (IsOut || !Settings.Ejects) return false;
@@ -183,8 +184,10 @@ internal sealed class ServerRecord(HealthSettings settings)
         _putOutAt = now;
         EjectedUntil = now + time;
         // Whether it can be connected to, a probe tells for certain: there is no reason to wait longer each time.
-        NextProbe = condition == ServerCondition.Unreachable ? now + Jittered(Math.Min(Settings.EjectionTime, Settings.ProbeInterval), random) : EjectedUntil;
+        NextProbe = condition == ServerCondition.Unreachable ? UnreachableProbe(now, random) : EjectedUntil;
     }
+
+    private long UnreachableProbe(long now, Random random) => now + Jittered(Math.Min(Settings.EjectionTime, Settings.ProbeInterval), random);
 
     private void ComeBack(long now)
     {

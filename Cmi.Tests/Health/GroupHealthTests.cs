@@ -59,6 +59,28 @@ public sealed class GroupHealthTests
         Assert.That(_group.Availability.Now.MostOf(1), Is.EqualTo(int.MaxValue));
     }
 
+    // A process that dies again and again breaks many replies before anybody is refused: that it accepts once more must be found out as soon as ever.
+    [Test]
+    public void EjectedForLong_ThenRefuses_IsProbedWithinASecond()
+    {
+        var (health, usable) = Make();
+        var now = 0L;
+        for (var ejections = 0; ejections < 4; ejections++)
+        {
+            for (var i = 0; i < 5; i++) Fail(health, B, ServerFailure.Broken, now);
+            now = health.ProbeDue(health.Members[1], out _);
+            health.Probed(health.Members[1], succeeded: true, isCheck: false, answered: true, now, _random);
+        }
+        for (var i = 0; i < 5; i++) Fail(health, B, ServerFailure.Broken, now);
+        Assert.That(health.ProbeDue(health.Members[1], out _) - now, Is.GreaterThanOrEqualTo(16_000), "it is out for long");
+
+        Fail(health, B, ServerFailure.Connect, now);
+
+        Assert.That(health.ProbeDue(health.Members[1], out _) - now, Is.InRange(1_000, 1_100));
+        health.Probed(health.Members[1], succeeded: true, isCheck: false, answered: false, now + 1_100, _random);
+        Assert.That(usable(), Is.EqualTo(new[] { 0, 1, 2 }));
+    }
+
     [Test]
     public void OnTrialAlone_IsNotBounded()
     {
