@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Net;
 using System.Net.Sockets;
 
 namespace Cmi.Sockets.Linux;
@@ -29,6 +30,8 @@ internal sealed class EpollAcceptor : EpollTarget
         (_listener, _loop) = (listener, loop);
         socket.Blocking = false;
         Descriptor = (int)socket.Handle;
+        // As for servers that are dialled: handed down to the clients that come from within the machine, as all do who come to such an address.
+        if (socket.LocalEndPoint is IPEndPoint { Address: var address } && IPAddress.IsLoopback(address)) _ = Libc.SetPlainCongestionControl(Descriptor);
         _retry = new(static acceptor => ((EpollAcceptor)acceptor!).Accept(), this);
     }
 

@@ -48,9 +48,11 @@ internal sealed partial class EpollConnection
             {
                 connection._isDelayed = loop.Manager.Options.NoDelay;
                 if (loop.Manager.Options.KeepAlive) Check(Libc.SetKeepAlive(descriptor));
+                // Within the machine nothing is congested: what the system does about that for the open network (pacing, say) only costs time there.
+                if (endPoint is IPEndPoint { Address: var address } && IPAddress.IsLoopback(address)) _ = Libc.SetPlainCongestionControl(descriptor);
             }
-            var address = endPoint.Serialize();
-            var result = Libc.Connect(descriptor, address.Buffer.Span[..address.Size]);
+            var raw = endPoint.Serialize();
+            var result = Libc.Connect(descriptor, raw.Buffer.Span[..raw.Size]);
             if (result != -Errno.InProgress) Check(result);
             connecting = result == 0 ? Task.CompletedTask : connection.WaitUntilConnectedAsync(cancellationToken);
             Check(loop.Set.Add(connection, All));                  // behind the connect: before it, the socket counts as hung up

@@ -23,7 +23,7 @@ internal static unsafe partial class Libc
     private const int NumberOfFiles = 7;                           // RLIMIT_NOFILE
     private const int SockStream = 1, NonBlock = 0x800, CloseOnExec = 0x80000;
     private const int SolSocket = 1, SoError = 4, SoKeepAlive = 9, SoLinger = 13;
-    private const int IpProtoTcp = 6, TcpNoDelay = 1, TcpUserTimeout = 18;
+    private const int IpProtoTcp = 6, TcpNoDelay = 1, TcpCongestion = 13, TcpUserTimeout = 18;
     private const int NoSignal = 0x4000, ShutSend = 1;
     private const int CtlAdd = 1, CtlDelete = 2;
 
@@ -191,6 +191,24 @@ internal static unsafe partial class Libc
     {
         int value = 0, length = sizeof(int);
         return Result(getsockopt(descriptor, IpProtoTcp, TcpNoDelay, &value, (uint*)&length)) == 0 && value != 0;
+    }
+
+    /// <summary>
+    /// Has TCP find its speed by the plainest way, which every Linux has and lets everybody use (tcp(7), TCP_CONGESTION). What was set on a listening socket
+    /// is handed down to what is accepted from it.
+    /// </summary>
+    public static int SetPlainCongestionControl(int descriptor)
+    {
+        fixed (byte* name = "reno"u8) return Result(setsockopt(descriptor, IpProtoTcp, TcpCongestion, name, 4));
+    }
+
+    /// <summary>Whether TCP finds its speed by the plainest way.</summary>
+    public static bool HasPlainCongestionControl(int descriptor)
+    {
+        const int MaxNameBytes = 16;                               // TCP_CA_NAME_MAX
+        var name = stackalloc byte[MaxNameBytes];
+        var length = (uint)MaxNameBytes;
+        return Result(getsockopt(descriptor, IpProtoTcp, TcpCongestion, name, &length)) == 0 && new ReadOnlySpan<byte>(name, (int)length).StartsWith("reno\0"u8);
     }
 
     /// <summary>Has the system ask silent peers.</summary>

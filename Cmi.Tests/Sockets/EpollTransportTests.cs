@@ -197,6 +197,22 @@ public sealed class EpollTransportTests
             Assert.That(await SocketHarness.On(connection, () => Libc.HasNoDelay(((EpollConnection)connection).Descriptor)), Is.EqualTo(noDelay));
     }
 
+    [TestCase("http://127.0.0.1:0", true)]
+    [TestCase("http://*:0", false)]
+    public async Task WithinTheMachine_CongestionIsNotWatchedFor(string at, bool isKnownToBeWithin)
+    {
+        await using var harness = new SocketHarness(SocketTransport.Epoll);
+        var listener = await harness.ListenAsync(at);
+        var dialled = await harness.ConnectAsync(new(AddressKind.Tcp, "127.0.0.1", listener.Address.Port));
+        var accepted = await harness.AcceptedAsync();
+        Task<bool> IsPlainAsync(IConnection connection) => SocketHarness.On(connection, () => Libc.HasPlainCongestionControl(((EpollConnection)connection).Descriptor));
+        Assert.That(await IsPlainAsync(dialled), Is.True);
+        if (isKnownToBeWithin) Assert.That(await IsPlainAsync(accepted), Is.True);
+        else Assert.That(await IsPlainAsync(accepted), Is.EqualTo(SystemIsPlain()), "as the system has it: clients may come from anywhere");
+    }
+
+    private static bool SystemIsPlain() => File.ReadAllText("/proc/sys/net/ipv4/tcp_congestion_control").Trim() == "reno";
+
     [Test]
     public async Task PinLoops_EachThreadKeepsToOneProcessor()
     {
