@@ -134,6 +134,7 @@ internal sealed partial class Exchange : IConnectionOwner
         _requestHeadLength = RequestHead.Length;
         AwaitsContinue = head.MinorVersion >= 1 && head.Fields.Has(FieldName.Expect);
         _takesTrailers = RequestWriter.TakesTrailers(head);
+        _priority = PriorityOf(head);
         _isIdempotent = Method.IsIdempotent || HasIdempotencyKey(head);
         _bindsConnection = BoundCredentials.AreIn(head.Fields);
         RequestBytes = _requestHeadLength;
