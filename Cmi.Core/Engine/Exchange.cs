@@ -175,6 +175,7 @@ internal sealed partial class Exchange : IConnectionOwner
         _interims?.Reset();
         EndChecks();
         Request.Reset();
+        if (Reply.HasSpilled) _state.Counters.RepliesSpilled++;
         Reply.Reset();
         RequestHead.Reset();
         ReplyHead.Reset();
