@@ -98,18 +98,18 @@ internal sealed partial class ClientSession
     {
         if (!MessageFraming.TryOfRequest(head, out var framing, out var error))
         {
-            RefuseInput(error.Status, error.Explanation, head.Method);
+            RefuseRequest(head, error.Status, error.Explanation, _state.Configuration.Unrouted);
             return;
         }
         var route = _state.Configuration.RouteOf(head);
         if (framing.Kind == FramingKind.Length && framing.Length > route.Settings.MaxRequestContentBytes)
         {
-            RefuseInput(ProtocolError.ContentTooLarge.Status, ProtocolError.ContentTooLarge.Explanation, head.Method, route);
+            RefuseRequest(head, ProtocolError.ContentTooLarge.Status, ProtocolError.ContentTooLarge.Explanation, route);
             return;
         }
         if (ViaField.IsLoop(head.Fields, CmiEngine.Pseudonym))
         {
-            RefuseInput(508, "The request goes round in a loop.", head.Method, route);
+            RefuseRequest(head, 508, "The request goes round in a loop.", route);
             return;
         }
         var exchange = _state.Rent();
@@ -241,11 +241,20 @@ internal sealed partial class ClientSession
     }
 
     /// <summary>Answers bytes that are no request; nothing behind them is read.</summary>
-    private void RefuseInput(int status, string text, Method method = Method.Other, Route? route = null)
+    /// <param name="status">The status code.</param>
+    /// <param name="text">Why.</param>
+    /// <param name="method">The method, as far as it was understood.</param>
+    private void RefuseInput(int status, string text, Method method = Method.Other) =>
+        Refuse(method, head: null, status, text, _state.Configuration.Unrouted);
+
+    /// <summary>Answers a request by its head alone; its content is not read, nor what is behind it.</summary>
+    private void RefuseRequest(RequestHead head, int status, string text, Route route) => Refuse(head.Method, head, status, text, route);
+
+    private void Refuse(Method method, RequestHead? head, int status, string text, Route route)
     {
         StopReading();
         var exchange = _state.Rent();
-        exchange.BeginRefused(this, route ?? _state.Configuration.Unrouted, method, status, text);
+        exchange.BeginRefused(this, route, method, head, status, text);
         Add(exchange);
     }
 

@@ -23,8 +23,8 @@ public sealed partial class CmiEngine
     /// Requests that begin afterwards have the new settings; those that have begun keep their route, with its settings, and finish on the servers that
     /// they have. Requests that wait keep their places in the queue of their group and get its new servers. Limits that were lowered hold for everything
     /// that is granted from the return on; what is in flight beyond them ends in its own time. Idle connections to servers that are gone are closed. A wait
-    /// of a client that has begun ends when it would have ended at the latest. Endpoints, and groups whose queue is not an
-    /// <see cref="IAdjustableJobQueue"/>, stay as they are until the next start; the log says so.
+    /// of a client that has begun ends when it would have ended at the latest. Endpoints, the access log, and groups whose queue is not
+    /// an <see cref="IAdjustableJobQueue"/>, stay as they are until the next start; the log says so.
     /// </remarks>
     /// <param name="options">The settings, all of them.</param>
     /// <exception cref="OptionsValidationException">The options have faults; it lists all of them.</exception>
@@ -50,7 +50,8 @@ public sealed partial class CmiEngine
             foreach (var (group, why) in fixedGroups) Logger.GroupStays(group, why);
         }
         PauseOrResume();
-        if (!EndpointsOf(options).SequenceEqual(_wanted)) Logger.EndpointsStay();
+        if (!EndpointsOf(options).SequenceEqual(_wanted)) Logger.SettingStays("Cmi:Endpoints");
+        if (Telemetry.AccessLogDiffers(options.AccessLog)) Logger.SettingStays("Cmi:AccessLog");
         Interlocked.Increment(ref _changes);
         Logger.SettingsChanged(_configuration.Routes.Count, _configuration.Groups.Count, _configuration.Groups.Sum(group => group.Group.Servers.Count));
     }

@@ -83,6 +83,7 @@ public sealed partial class CmiEngine : IAsyncDisposable
         Requests = _loops.Sum(loop => Volatile.Read(ref loop.Counters.Requests)),
         RepliesDirect = _loops.Sum(loop => Volatile.Read(ref loop.Counters.RepliesDirect)),
         RepliesStored = _loops.Sum(loop => Volatile.Read(ref loop.Counters.RepliesStored)),
+        RepliesSpilled = _loops.Sum(loop => Volatile.Read(ref loop.Counters.RepliesSpilled)),
         OwnReplies = _loops.Sum(loop => Volatile.Read(ref loop.Counters.OwnReplies)),
         RepliesCut = _loops.Sum(loop => Volatile.Read(ref loop.Counters.RepliesCut)),
         Retries = _loops.Sum(loop => Volatile.Read(ref loop.Counters.Retries)),

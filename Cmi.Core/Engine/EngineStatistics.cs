@@ -15,6 +15,9 @@ public sealed record EngineStatistics
     /// <summary>Replies of servers that went through the buffer store.</summary>
     public long RepliesStored { get; init; }
 
+    /// <summary>Replies of which the store, made of tiers, has had a part below its first tier; counted when they end.</summary>
+    public long RepliesSpilled { get; init; }
+
     /// <summary>Replies of the engine's own: refusals and failures.</summary>
     public long OwnReplies { get; init; }
 

@@ -1,5 +1,7 @@
+using System.Buffers.Text;
 using Cmi.Forwarding;
 using Cmi.Http1;
+using Cmi.Messages;
 using Cmi.Servers;
 using Cmi.Telemetry;
 
@@ -16,6 +18,7 @@ internal sealed partial class Exchange : IDialer
     private bool _staleForgiven;
     private bool _freshOnly;
     private bool _isIdempotent;                                     // by its method, or by a key that its servers know it by
+    private byte _priority;
     private long _notBefore;                                        // a server has asked to be left alone until then
     private long _attemptAt;                                        // when this attempt began to ask its server
     private bool _isDialling;                                       // the server is dialled, not only a place among its connections awaited
@@ -41,6 +44,11 @@ internal sealed partial class Exchange : IDialer
         ResetTransfer();
     }
 
+    // Anything but a number that a byte holds says nothing, as if the field were not there.
+    private byte PriorityOf(RequestHead head) =>
+        Settings.PriorityField is { } name && head.Fields.First(name) is var value && Utf8Parser.TryParse(value, out byte priority, out var read) && read == value.Length
+            ? priority : (byte)0;
+
     /// <summary>Step 5: the ticket asks the queue; a grant names the server.</summary>
     private void Acquire()
     {
@@ -58,7 +66,7 @@ internal sealed partial class Exchange : IDialer
         _phase = Phase.Queued;
         _watch?.Asks(group.Name);
         var queue = group.Queue;
-        var ticket = new JobTicket(Id, group.Name, _session.FairKey, AffinityKey: 0, Priority: 0, _enqueuedAt, _queueDeadline, Request.Length, _attempt, _avoid);
+        var ticket = new JobTicket(Id, group.Name, _session.FairKey, AffinityKey: 0, _priority, _enqueuedAt, _queueDeadline, Request.Length, _attempt, _avoid);
         try
         {
             if (queue.TryAcquire(ticket, out _grant))

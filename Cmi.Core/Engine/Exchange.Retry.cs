@@ -1,4 +1,3 @@
-using System.Text;
 using Cmi.Forwarding;
 using Cmi.Health;
 using Cmi.Messages;
@@ -115,14 +114,5 @@ internal sealed partial class Exchange
         if (failure is { } known) Route.Group!.Health.Failed(server, known, _attemptAt, _state.Loop.Now, _state.Loop.Random);
     }
 
-    private bool HasIdempotencyKey(RequestHead head)
-    {
-        if (Settings.IdempotencyKeyField is not { } name) return false;
-        for (var i = 0; i < head.Fields.Count; i++)
-        {
-            var field = head.Fields[i];
-            if (field.ValueLength > 0 && Ascii.EqualsIgnoreCase(head.Fields.NameOf(field), name)) return true;
-        }
-        return false;
-    }
+    private bool HasIdempotencyKey(RequestHead head) => Settings.IdempotencyKeyField is { } name && !head.Fields.First(name).IsEmpty;
 }

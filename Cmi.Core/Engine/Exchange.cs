@@ -134,6 +134,7 @@ internal sealed partial class Exchange : IConnectionOwner
         _requestHeadLength = RequestHead.Length;
         AwaitsContinue = head.MinorVersion >= 1 && head.Fields.Has(FieldName.Expect);
         _takesTrailers = RequestWriter.TakesTrailers(head);
+        _priority = PriorityOf(head);
         _isIdempotent = Method.IsIdempotent || HasIdempotencyKey(head);
         _bindsConnection = BoundCredentials.AreIn(head.Fields);
         RequestBytes = _requestHeadLength;
@@ -151,13 +152,14 @@ internal sealed partial class Exchange : IConnectionOwner
         else Decide(501, "TRACE ends here.");
     }
 
-    /// <summary>Begins a life with a request that cannot be read: an answer of our own, after which the connection closes.</summary>
-    public void BeginRefused(ClientSession session, Route route, Method method, int status, string text)
+    /// <summary>Begins a life with a request that cannot be read, or only its head: an answer of our own, after which the connection closes.</summary>
+    public void BeginRefused(ClientSession session, Route route, Method method, RequestHead? head, int status, string text)
     {
         Adopt(session, route);
         Method = method;                                            // as far as it was understood: a reply to HEAD has no content (RFC 9110 §9.3.2)
-        ClientMinorVersion = 1;
-        BeginWatch(head: null);
+        ClientMinorVersion = head?.MinorVersion ?? 1;
+        BeginWatch(head);
+        if (head is not null && _watch is not null) RequestWriter.WriteHead(RequestHead, head, session.Peer, CmiEngine.Pseudonym, withTrace: false);
         Refuse(status, text);
     }
 
@@ -173,6 +175,7 @@ internal sealed partial class Exchange : IConnectionOwner
         _interims?.Reset();
         EndChecks();
         Request.Reset();
+        if (Reply.HasSpilled) _state.Counters.RepliesSpilled++;
         Reply.Reset();
         RequestHead.Reset();
         ReplyHead.Reset();

@@ -44,6 +44,9 @@ internal sealed partial class MessageContent(LoopState state, Action wake)
     /// <summary>Whether a buffer of the store holds it.</summary>
     public bool IsStored => _buffer is not null;
 
+    /// <summary>Whether the store has put any of it elsewhere than into the memory that it begins in, as far as the store can tell.</summary>
+    public bool HasSpilled => _buffer is ISpillingBuffer { HasSpilled: true };
+
     /// <summary>Whether it lies in the loop's scratch, which is valid until its next use.</summary>
     public bool IsInScratch => !_direct.IsEmpty && _kept is null;
 

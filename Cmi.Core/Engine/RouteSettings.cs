@@ -21,7 +21,7 @@ internal sealed class RouteSettings(CmiOptions options)
     public readonly int Attempts = options.Retry.Attempts;
     public readonly StatusSet RetryStatuses = StatusSet.TryParse(options.Retry.Statuses, out var statuses) ? statuses : StatusSet.Empty;
     public readonly long MaxRetryAfter = EngineSettings.Ms(options.Retry.MaxRetryAfter);
-    public readonly byte[]? IdempotencyKeyField = options.Retry.IdempotencyKeyField is { Length: > 0 } name ? Encoding.ASCII.GetBytes(name) : null;
+    public readonly byte[]? IdempotencyKeyField = NameOf(options.Retry.IdempotencyKeyField);
     public readonly IReplyCheck[] Checks = ChecksOf(options);
     public readonly CommitMode ReplyCommit = options.Reply.Commit;
     public readonly long ReplyHoldBytes = options.Reply.HoldBytes;
@@ -30,8 +30,11 @@ internal sealed class RouteSettings(CmiOptions options)
     public readonly CommitMode RequestCommit = options.Request.Commit;
     public readonly long RequestHoldBytes = options.Request.HoldBytes;
     public readonly long RequestHoldTime = EngineSettings.Ms(options.Request.HoldTime);
+    public readonly byte[]? PriorityField = NameOf(options.Request.PriorityField);
     public readonly bool Distribute = options.Pipelining.Distribute == Distribution.Safe;
     public readonly bool AlwaysStore = options.Buffers.Always;
+
+    private static byte[]? NameOf(string? field) => string.IsNullOrEmpty(field) ? null : Encoding.ASCII.GetBytes(field);
 
     private static IReplyCheck[] ChecksOf(CmiOptions options)
     {

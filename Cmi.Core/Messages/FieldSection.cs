@@ -47,6 +47,19 @@ internal sealed class FieldSection
     /// <summary>The value of the first line of this name; empty if there is none.</summary>
     public ReadOnlySpan<byte> First(FieldName name) => FirstPart(name).Of(Bytes);
 
+    /// <summary>Finds a field by a name that is not one of those that are known here.</summary>
+    /// <param name="name">Its name; compared without case.</param>
+    /// <returns>The first value that is not empty; empty if there is none.</returns>
+    public ReadOnlySpan<byte> First(ReadOnlySpan<byte> name)
+    {
+        for (var i = 0; i < Count; i++)
+        {
+            var field = this[i];
+            if (field.ValueLength > 0 && System.Text.Ascii.EqualsIgnoreCase(NameOf(field), name)) return Bytes.Slice(field.ValueStart, field.ValueLength);
+        }
+        return default;
+    }
+
     /// <summary>The place of the value of the first line of this name; empty if there is none.</summary>
     public Part FirstPart(FieldName name)
     {

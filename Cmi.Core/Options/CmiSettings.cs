@@ -11,13 +11,14 @@ internal static class CmiSettings
 {
     private const int MiB = 1024 * 1024;
     private const string Servers = "Servers:";
+    private const string FieldForm = "the name of a field";
 
     private static readonly HashSet<string> MayDiffer =
     [
         "Timeouts:ClientContent", "Timeouts:ServerConnect", "Timeouts:ServerHead", "Timeouts:ServerContent", "Timeouts:Queue", "Timeouts:Exchange",
         "Timeouts:Tunnel", "Limits:MaxRequestContentBytes", "Limits:MaxInterimResponses", "Retry:Attempts", "Retry:Statuses", "Retry:MaxRetryAfter",
         "Retry:IdempotencyKeyField", "Reply:Commit", "Reply:HoldBytes", "Reply:HoldTime", "Reply:TrustClose", "Reply:VerifyDigest", "Reply:VerifyGzip",
-        "Reply:VerifyGzipBytes", "Reply:Resume", "Request:Commit", "Request:HoldBytes", "Request:HoldTime", "Pipelining:Distribute", "Buffers:Always",
+        "Reply:VerifyGzipBytes", "Reply:Resume", "Request:Commit", "Request:HoldBytes", "Request:HoldTime", "Request:PriorityField", "Pipelining:Distribute", "Buffers:Always",
     ];
 
     internal static IReadOnlyList<Setting> All { get; } =
@@ -78,7 +79,7 @@ internal static class CmiSettings
         new NumberSetting("Retry:BudgetMinimumPerSecond", 0, 1_000_000,
             o => o.Retry.BudgetMinimumPerSecond, (o, value) => o.Retry.BudgetMinimumPerSecond = value),
         new TextSetting("Retry:IdempotencyKeyField", o => o.Retry.IdempotencyKeyField, (o, value) => o.Retry.IdempotencyKeyField = value,
-            "the name of a field", text => SettingForms.IsFieldName(text) ? null : "must be the name of a field"),
+            FieldForm, FieldFault),
 
         new NumberSetting("Health:Failures", 1, 10_000, o => o.Health.Failures, (o, value) => o.Health.Failures = value),
         new ShareSetting("Health:FailureShare", 1, o => o.Health.FailureShare, (o, value) => o.Health.FailureShare = value),
@@ -114,6 +115,7 @@ internal static class CmiSettings
         new ChoiceSetting<CommitMode>("Request:Commit", o => o.Request.Commit, (o, value) => o.Request.Commit = value),
         new NumberSetting("Request:HoldBytes", o => o.Request.HoldBytes, (o, value) => o.Request.HoldBytes = value),
         new TimeSetting("Request:HoldTime", o => o.Request.HoldTime, (o, value) => o.Request.HoldTime = value, zeroAllowed: true),
+        new TextSetting("Request:PriorityField", o => o.Request.PriorityField, (o, value) => o.Request.PriorityField = value, FieldForm, FieldFault),
 
         new ChoiceSetting<Distribution>("Pipelining:Distribute",
             o => o.Pipelining.Distribute, (o, value) => o.Pipelining.Distribute = value),
@@ -152,6 +154,8 @@ internal static class CmiSettings
 
     // Of a head limit that is a fault itself nothing follows for the line.
     private static int HighestRequestLine(CmiOptions o) => o.Limits.MaxRequestHeadBytes is var head and >= 1024 and <= MiB ? head : MiB;
+
+    private static string? FieldFault(string text) => SettingForms.IsFieldName(text) ? null : $"must be {FieldForm}";
 
     private static string? PathFault(string path) =>
         path != Telemetry.AccessLogFile.StandardOutput && !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(path))) ? "is in no directory that is there" : null;

@@ -112,12 +112,13 @@ public sealed class ReplyOptions
     }
 }
 
-/// <summary>When a request may leave for a server. <para>Threading: as <see cref="CmiOptions"/>.</para></summary>
+/// <summary>When a request may leave for a server, and who goes first. <para>Threading: as <see cref="CmiOptions"/>.</para></summary>
 public sealed class RequestOptions
 {
     private CommitMode? _commit;
     private long? _holdBytes;
     private TimeSpan? _holdTime;
+    private string? _priorityField;
 
     internal RequestOptions? Inherited { get; init; }
 
@@ -143,5 +144,16 @@ public sealed class RequestOptions
     {
         get => _holdTime ?? Inherited?.HoldTime ?? TimeSpan.FromSeconds(10);
         set => _holdTime = value;
+    }
+
+    /// <summary>
+    /// A field that tells a request's priority (<see cref="JobTicket.Priority"/>) to a queue of one's own; the built-in queue has only one order. Clients may
+    /// say it: what they must not choose, something in front has to take out.
+    /// </summary>
+    /// <value>A field name such as <c>X-Priority</c>, its values 0 to 255, anything else 0; <see langword="null"/> by default: none.</value>
+    public string? PriorityField
+    {
+        get => _priorityField ?? Inherited?.PriorityField;
+        set => _priorityField = value;
     }
 }

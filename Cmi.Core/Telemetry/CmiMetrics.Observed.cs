@@ -17,6 +17,7 @@ internal sealed partial class CmiMetrics
         _meter.CreateObservableCounter("cmi.client.connections.accepted", () => One(Sum(c => Volatile.Read(ref c.Accepted))), "{connection}", "Client connections that were accepted.");
         _meter.CreateObservableUpDownCounter("cmi.tunnels", () => One(Sum(c => Volatile.Read(ref c.Tunnels))), "{connection}", "Connections that have switched protocols.");
         _meter.CreateObservableCounter("cmi.replies", Replies, "{reply}", "Whole replies of servers, by the memory that they left from.");
+        _meter.CreateObservableCounter("cmi.replies.spilled", () => One(Sum(c => Volatile.Read(ref c.RepliesSpilled))), "{reply}", "Replies of which a part was in a lower tier of the buffer store.");
         _meter.CreateObservableCounter("cmi.replies.own", OwnReplies, "{reply}", "Replies of the gateway's own: refusals and failures.");
         _meter.CreateObservableCounter("cmi.access_log.dropped", () => One(_engine.AccessLogDropped), "{record}", "Records of the access log that found no room or could not be written.");
         _meter.CreateObservableCounter("cmi.settings.changes", SettingsChanges, "{change}", "Changes of the settings while the engine ran.");

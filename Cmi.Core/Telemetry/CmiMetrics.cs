@@ -76,6 +76,7 @@ internal sealed partial class CmiMetrics : IDisposable
     /// <param name="replyBytes">Content of the reply.</param>
     public void ExchangeEnded(Method method, int minorVersion, int status, string? error, string? group, TimeSpan duration, long requestBytes, long replyBytes)
     {
+        if (!_requestDuration.Enabled && !_requestSize.Enabled && !_replySize.Enabled) return;
         var tags = new TagList { { Attributes.RequestMethod, Attributes.Of(method) }, { Attributes.Scheme, "http" } };
         tags.Add(Attributes.ProtocolVersion, Attributes.Version(minorVersion));
         if (status != 0) tags.Add(Attributes.StatusCode, Attributes.Status(status));
@@ -112,9 +113,12 @@ internal sealed partial class CmiMetrics : IDisposable
     }
 
     /// <summary>A server's connection is no longer held.</summary>
-    public void ServerReleased(ServerLabels server, TimeSpan held)
+    public void ServerReleased(ServerLabels server, string group, TimeSpan held)
     {
-        if (_serverHeld.Enabled) _serverHeld.Record(held.TotalSeconds, TagsOf(server));
+        if (!_serverHeld.Enabled) return;
+        var tags = TagsOf(server);
+        tags.Add(Attributes.Group, group);
+        _serverHeld.Record(held.TotalSeconds, tags);
     }
 
     /// <summary>The client has taken what was left when its server was free again.</summary>

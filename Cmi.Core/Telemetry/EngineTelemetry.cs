@@ -41,6 +41,10 @@ internal sealed class EngineTelemetry : IAsyncDisposable
         if (_given is null && !string.IsNullOrEmpty(_options.Path)) _file = new(_options, _logger);
     }
 
+    /// <summary>Whether other settings for the access log than those of the start were given.</summary>
+    public bool AccessLogDiffers(AccessLogOptions options) =>
+        (options.Path ?? "", options.Template ?? "", options.BufferBytes) != (_options.Path ?? "", _options.Template ?? "", _options.BufferBytes);
+
     /// <summary>Hands a record over. A fault of a host's own log is told once; it must not concern the exchange.</summary>
     public void Log(in AccessLogEntry entry)
     {

@@ -59,9 +59,9 @@ internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time
     /// <summary>It was granted a server: an attempt begins.</summary>
     public void AttemptBegins(ServerLabels server)
     {
-        LeavesQueue(granted: true);
-        (_server, _attemptOpen, _connected, _headCame, _failure) = (server, true, NotYet, NotYet, null);
         _granted = time.GetTimestamp();
+        LeavesQueue(granted: true, _granted);
+        (_server, _attemptOpen, _connected, _headCame, _failure) = (server, true, NotYet, NotYet, null);
         if (_span is { } span) _attemptSpan = CmiTracing.StartAttempt(span, _method, server, _attempts, time.GetUtcNow());
         _attempts++;
     }
@@ -106,7 +106,7 @@ internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time
         {
             var held = time.GetElapsedTime(_connected, now);
             _held += held;
-            telemetry.Metrics.ServerReleased(_server!, held);
+            telemetry.Metrics.ServerReleased(_server!, _group!, held);
         }
         if (error is null)
         {
@@ -126,8 +126,8 @@ internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time
     /// <summary>The exchange has ended: metrics, trace and access log are told.</summary>
     public void End(in ExchangeEnding ending)
     {
-        LeavesQueue(granted: false);
         var now = time.GetTimestamp();
+        LeavesQueue(granted: false, now);
         var total = time.GetElapsedTime(_began, now);
         var error = ending.End switch
         {
@@ -160,10 +160,10 @@ internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time
 
     private TimeSpan Since(long then, long now) => then == NotYet ? default : time.GetElapsedTime(then, now);
 
-    private void LeavesQueue(bool granted)
+    private void LeavesQueue(bool granted, long now)
     {
         if (_asked == NotYet) return;
-        var wait = time.GetElapsedTime(_asked, time.GetTimestamp());
+        var wait = time.GetElapsedTime(_asked, now);
         _asked = NotYet;
         _queue += wait;
         telemetry.Metrics.QueueLeft(_group!, granted, wait);

@@ -50,8 +50,8 @@ internal static partial class Log
     [LoggerMessage(2031, LogLevel.Error, "New settings are refused, those of before stay in force: {Faults}")]
     public static partial void SettingsRefused(this ILogger logger, string faults);
 
-    [LoggerMessage(2032, LogLevel.Warning, "Cmi:Endpoints cannot change while the engine runs; the new ones count from the next start.")]
-    public static partial void EndpointsStay(this ILogger logger);
+    [LoggerMessage(2032, LogLevel.Warning, "{Setting} cannot change while the engine runs; what is new counts from the next start.")]
+    public static partial void SettingStays(this ILogger logger, string setting);
 
     [LoggerMessage(2033, LogLevel.Warning, "The queue of the server group {Group} cannot take other servers or limits; the new ones count from the next start.")]
     public static partial void GroupStays(this ILogger logger, string group, Exception? exception);

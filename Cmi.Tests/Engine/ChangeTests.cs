@@ -335,6 +335,16 @@ public sealed class ChangeTests
     }
 
     [Test]
+    public async Task AccessLog_StaysAsItIs_AndTheLogSaysSo()
+    {
+        await using var gateway = new TestGateway(servers: 1);
+
+        gateway.Apply(o => o.AccessLog.Template = "{status}");
+
+        Assert.That((gateway.Log.Count(2032), gateway.Log.Count(2030)), Is.EqualTo((1, 1)));
+    }
+
+    [Test]
     public async Task Endpoints_StayAsTheyAre_AndTheLogSaysSo()
     {
         await using var gateway = new TestGateway(servers: 1);

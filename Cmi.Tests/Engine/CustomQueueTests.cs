@@ -43,6 +43,36 @@ public sealed class CustomQueueTests
         Assert.That(client.ReceiveReply().Text, Is.EqualTo("yes"));
     }
 
+    [TestCase("X-Priority: 7\r\n", 7)]
+    [TestCase("x-priority: 255\r\n", 255)]
+    [TestCase("X-Priority: 256\r\n", 0)]
+    [TestCase("X-Priority: -1\r\n", 0)]
+    [TestCase("X-Priority: 7 or so\r\n", 0)]
+    [TestCase("X-Priority:\r\n", 0)]
+    [TestCase("", 0)]
+    public async Task Ticket_HasThePriorityThatTheFieldSays(string field, int priority)
+    {
+        await using var gateway = Make(options => options.Request.PriorityField = "X-Priority");
+        var client = gateway.Connect();
+        client.Send(Http.Get("/", field));
+        gateway.Run();
+        Assert.That(_queue.Tickets.Single().Priority, Is.EqualTo(priority));
+        _queue.Refuse(0);
+        Assert.That(client.ReceiveReply().Status, Is.EqualTo(503));
+    }
+
+    [Test]
+    public async Task TicketWithoutThatSetting_HasNoPriority()
+    {
+        await using var gateway = Make();
+        var client = gateway.Connect();
+        client.Send(Http.Get("/", "X-Priority: 7\r\n"));
+        gateway.Run();
+        Assert.That(_queue.Tickets.Single().Priority, Is.Zero);
+        _queue.Refuse(0);
+        Assert.That(client.ReceiveReply().Status, Is.EqualTo(503));
+    }
+
     [Test]
     public async Task GrantCrossesTheWithdrawal_ItIsCompletedUnused()
     {
@@ -128,5 +158,5 @@ public sealed class CustomQueueTests
         Assert.That(client.ReceiveReply().Status, Is.EqualTo(502));
     }
 
-    private TestGateway Make() => new(queue: group => _queue = new(group));
+    private TestGateway Make(Action<CmiOptions>? configure = null) => new(configure, queue: group => _queue = new(group));
 }

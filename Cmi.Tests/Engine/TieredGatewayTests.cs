@@ -24,6 +24,21 @@ public sealed class TieredGatewayTests
         Assert.That((ram.UsedBytes <= 512 * KiB * 3 / 4, lower.Held > 600 * KiB), Is.EqualTo((true, true)));
         for (var i = 0; i < 20; i++) Assert.That(_clients[i].ReceiveReply().Text, Is.EqualTo(Content($"GET /{i} ")), $"client {i}");
         Assert.That((ram.LiveBuffers, lower.Live), Is.EqualTo((0, 0)));
+        var statistics = gateway.Engine.GetStatistics();
+        Assert.That(statistics.RepliesStored, Is.EqualTo(20));
+        Assert.That(statistics.RepliesSpilled, Is.InRange(10, 20), "600 KiB were moved down, of 60 KiB each");
+    }
+
+    [Test]
+    public async Task RepliesThatStayInTheFirstTier_AreNotToldAsSpilled()
+    {
+        var (store, _, _) = Tiers();
+        await using var gateway = new TestGateway(servers: 1, store: store);
+        gateway.AnswerAll(head => Http.Ok(Content(head)));
+        Ask(gateway, 0);
+        Assert.That(_clients[0].ReceiveReply().Text, Is.EqualTo(Content("GET /0 ")));
+        var statistics = gateway.Engine.GetStatistics();
+        Assert.That((statistics.RepliesStored, statistics.RepliesSpilled), Is.EqualTo((1, 0)));
     }
 
     [Test]

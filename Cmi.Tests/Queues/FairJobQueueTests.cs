@@ -33,5 +33,27 @@ public sealed class FairJobQueueTests : JobQueueContract
         queue.Complete(grant, GrantOutcome.Done);
     }
 
-    private static JobTicket Ticket(ulong client) => new(0, "fair", client, 0, 0, 0, long.MaxValue, 0, 1, default);
+    [Test]
+    public async Task HigherPriority_GoesFirst_AndEqualsTakeTurns()
+    {
+        await using var queue = new FairJobQueue(new("fair", [Server], new LeastJobsSelector(), maxRequestsPerServer: 1), capacity: 100);
+        Assert.That(queue.TryAcquire(Ticket(client: 9), out var grant), Is.True);
+        (ulong Client, byte Priority)[] asked = [(1, 0), (1, 5), (1, 5), (2, 5), (2, 0), (3, 255)];
+        var waiting = asked.Select(one => (Asked: one, Grant: queue.AcquireAsync(Ticket(one.Client, one.Priority), default).AsTask())).ToList();
+
+        var served = new List<(ulong, byte)>();
+        while (waiting.Count > 0)
+        {
+            queue.Complete(grant, GrantOutcome.Done);
+            var next = waiting.Single(w => w.Grant.IsCompleted);
+            grant = (await next.Grant)!.Value;
+            served.Add(next.Asked);
+            waiting.Remove(next);
+        }
+
+        Assert.That(served, Is.EqualTo(new (ulong, byte)[] { (3, 255), (1, 5), (2, 5), (1, 5), (1, 0), (2, 0) }));
+        queue.Complete(grant, GrantOutcome.Done);
+    }
+
+    private static JobTicket Ticket(ulong client, byte priority = 0) => new(0, "fair", client, 0, priority, 0, long.MaxValue, 0, 1, default);
 }

@@ -1,6 +1,6 @@
-using System.Buffers;
 using System.Text;
 using System.Text.Json;
+using Cmi.Http1;
 using Cmi.Telemetry;
 
 namespace Cmi.Tests.Telemetry;
@@ -57,6 +57,33 @@ public sealed class AccessLineTests
     }
 
     [Test]
+    public void Json_LeavesOutWhatIsNotThere() => Assert.That(Json("GET /a HTTP/1.1\r\n"), Is.EqualTo(
+        """{"time":"1970-01-01T00:00:00.0000000Z","id":1,"client":"192.0.2.1","method":"GET","target":"/a","version":"1.1","status":200,"bytes_in":5,"bytes_out":7"""
+        + ""","head_ms":0.000,"content_ms":0.000,"queue_ms":250.000,"connect_ms":0.000,"server_head_ms":0.000,"server_content_ms":0.000,"server_held_ms":0.000"""
+        + ""","held_ms":0.000,"client_ms":0.000,"total_ms":1500.000,"group":"default","server":"http://10.0.0.1:80","attempts":1,"end":"whole"}"""));
+
+    [Test]
+    public void Json_EscapesLongValuesWhole()
+    {
+        var target = "/" + string.Concat(Enumerable.Repeat("\"ü\\", 300));                // beyond any piece that is escaped at once
+        using var parsed = JsonDocument.Parse(Json(Encoding.Latin1.GetString(Encoding.UTF8.GetBytes($"GET {target} HTTP/1.1\r\n"))));
+        Assert.That(parsed.RootElement.GetProperty("target").GetString(), Is.EqualTo(target));
+    }
+
+    [TestCase(0, "0.000")]
+    [TestCase(4, "0.000")]
+    [TestCase(5, "0.001")]
+    [TestCase(12_345, "1.235")]
+    [TestCase(600_000_000, "60000.000")]
+    public void Times_AreRoundedToMicroseconds(long ticks, string text)
+    {
+        var into = new HeadBuffer();
+        AccessLine.WriteMilliseconds(new(ticks), into);
+        Assert.That(AccessLine.IsZero(new(ticks)), Is.EqualTo(text == "0.000"));
+        Assert.That(Encoding.ASCII.GetString(into.Written), Is.EqualTo(text));
+    }
+
+    [Test]
     public void Json_Utf8StaysAsItIs()
     {
         using var parsed = JsonDocument.Parse(Json(Encoding.Latin1.GetString(Encoding.UTF8.GetBytes("GET /ü€ HTTP/1.1\r\n"))));
@@ -81,17 +108,13 @@ public sealed class AccessLineTests
         return Line(format!, head);
     }
 
-    private static string Json(string head)
-    {
-        using var format = new JsonAccessLine();
-        return Line(format, head);
-    }
+    private static string Json(string head) => Line(new JsonAccessLine(), head);
 
     private static string Line(IAccessLineFormat format, string head)
     {
-        var into = new ArrayBufferWriter<byte>();
+        var into = new HeadBuffer();
         format.Write(Entry(Encoding.Latin1.GetBytes(head)), into);
-        return Encoding.UTF8.GetString(into.WrittenSpan);
+        return Encoding.UTF8.GetString(into.Written);
     }
 
     internal static AccessLogEntry Entry(byte[] head) => new()

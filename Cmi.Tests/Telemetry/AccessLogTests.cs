@@ -66,6 +66,20 @@ public sealed class AccessLogTests
         Assert.That(entry.Reason, Is.Not.Empty);
     }
 
+    [TestCase("POST /upload?a HTTP/1.1\r\nHost: h\r\nContent-Length: 99\r\n\r\n", 413)]
+    [TestCase("POST /upload?a HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\n", 400)]
+    [TestCase("POST /upload?a HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n", 400)]
+    public async Task RequestRefusedByItsHead_IsToldWithIt(string request, int status)
+    {
+        var log = new Recorder();
+        await using var gateway = new TestGateway(options => options.Limits.MaxRequestContentBytes = 10, servers: 1, accessLog: log);
+        var client = gateway.Connect();
+        client.Send(request);
+        Assert.That(client.ReceiveReply().Status, Is.EqualTo(status));
+        var entry = log.Entries.Single();
+        Assert.That((entry.Status, entry.End, entry.Method, entry.Target, entry.Host, entry.Attempts), Is.EqualTo((status, ExchangeEnd.Own, "POST", "/upload?a", "h", 0)));
+    }
+
     [Test]
     public async Task ClientThatLeaves_IsToldWithoutAReply()
     {

@@ -1,8 +1,8 @@
 namespace Cmi.Samples.CustomJobQueue;
 
 /// <summary>
-/// A queue of one's own: the clients that wait take turns, so one that asks for a thousand things at once delays another that asks for one by a
-/// single request. What one client asks for stays in order. It is short rather than fast: one lock, and every free slot is offered along the line.
+/// A queue of one's own: of those that wait the highest priority goes first, and in it clients take turns, so one that asks for a thousand things at once
+/// delays another that asks for one by a single request. What one client asks for with one priority stays in order. It is short rather than fast: one lock, and every free slot is offered along the line.
 /// <para>Threading: any thread. It holds at most as many tickets as its capacity says.</para>
 /// </summary>
 internal sealed class FairJobQueue : IJobQueue
@@ -12,7 +12,7 @@ internal sealed class FairJobQueue : IJobQueue
     private readonly Lock _gate = new();                            // guards all below
     private readonly int[] _inFlight;
     private readonly Dictionary<long, int> _granted = [];           // which server, by the lease of each grant that is out
-    private readonly LinkedList<Client> _turns = [];                // the clients that wait; the next one to be served is first
+    private readonly LinkedList<Client> _turns = [];                // who waits; the next one to be served is first
     private long _leases;
     private int _waiting;
     private bool _disposed;
@@ -90,7 +90,7 @@ internal sealed class FairJobQueue : IJobQueue
                 continue;
             }
             _turns.Remove(turn);
-            _turns.AddLast(turn);                                   // it has had its turn
+            Line(turn);                                             // it has had its turn
             Leave(waiter, grant);
             turn = _turns.First;
         }
@@ -114,11 +114,22 @@ internal sealed class FairJobQueue : IJobQueue
 
     private Waiter Append(JobTicket ticket)
     {
-        var client = _turns.FirstOrDefault(c => c.Key == ticket.FairKey) ?? _turns.AddLast(new Client(ticket.FairKey, [])).Value;
+        var client = _turns.FirstOrDefault(c => c.Key == ticket.FairKey && c.Priority == ticket.Priority)
+            ?? Line(new(new Client(ticket.FairKey, ticket.Priority, [])));
         var waiter = new Waiter(ticket, client);
         client.Waiters.Add(waiter);
         _waiting++;
         return waiter;
+    }
+
+    // Behind all of its priority, before those of lower ones.
+    private Client Line(LinkedListNode<Client> client)
+    {
+        var next = _turns.First;
+        while (next is not null && next.Value.Priority >= client.Value.Priority) next = next.Next;
+        if (next is null) _turns.AddLast(client);
+        else _turns.AddBefore(next, client);
+        return client.Value;
     }
 
     private void Withdraw(Waiter waiter)
@@ -138,7 +149,7 @@ internal sealed class FairJobQueue : IJobQueue
         waiter.SetResult(grant);
     }
 
-    private sealed record Client(ulong Key, List<Waiter> Waiters);
+    private sealed record Client(ulong Key, byte Priority, List<Waiter> Waiters);
 
     // Whoever waits goes on elsewhere and later, never inside the lock.
     private sealed class Waiter(JobTicket ticket, Client client) : TaskCompletionSource<JobGrant?>(TaskCreationOptions.RunContinuationsAsynchronously)

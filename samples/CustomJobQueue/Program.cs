@@ -1,4 +1,4 @@
-// A proxy whose clients take turns at the servers, however much each of them asks for:
+// A proxy where the field X-Priority, 0 to 255, says who goes first, and equals take turns, however much each of them asks for:
 //   dotnet run --project samples/CustomJobQueue -- http://127.0.0.1:8080 http://127.0.0.1:9000
 using Cmi.Samples.CustomJobQueue;
 using Microsoft.Extensions.DependencyInjection;
@@ -11,6 +11,7 @@ builder.Services
     {
         o.Listen(listen);
         o.AddServer(server);
+        o.Request.PriorityField = "X-Priority";
         o.Servers.MaxRequests = 4;                                  // without a limit nobody waits, and no order matters
     })
     .UseSockets()

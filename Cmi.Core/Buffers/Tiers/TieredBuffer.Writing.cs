@@ -57,6 +57,7 @@ internal sealed partial class TieredBuffer
         Length += count;
         _lastAppend = tiers.Loop.Now;
         _held[tail.Tier] += count;
+        HasSpilled |= tail.Tier > 0;
         tiers.CountIn(tail.Tier, count);
         Changed();
     }

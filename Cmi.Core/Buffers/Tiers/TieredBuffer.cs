@@ -7,7 +7,7 @@ namespace Cmi.Buffers;
 /// some time after it was disposed.
 /// </summary>
 /// <remarks>Open → Whole or Failed; from any of these → disposed.</remarks>
-internal sealed partial class TieredBuffer(TierLoop tiers) : IBuffer
+internal sealed partial class TieredBuffer(TierLoop tiers) : ISpillingBuffer
 {
     private const int RoomBytes = 64 << 10;                         // what Room.Ok promises; and content that is no larger counts as small
 
@@ -24,6 +24,8 @@ internal sealed partial class TieredBuffer(TierLoop tiers) : IBuffer
 
     public BufferState State { get; private set; }
 
+    public bool HasSpilled { get; private set; }
+
     private Extent? Tail => _extents is [.., { IsSealed: false } last] ? last : null;
 
     /// <summary>Begins a life in the best tier that has room.</summary>
@@ -34,6 +36,7 @@ internal sealed partial class TieredBuffer(TierLoop tiers) : IBuffer
         (_expected, Length, State, _released, _offered, _why) = (expectedBytes, 0, BufferState.Open, 0, 0, null);
         (_readAt, _lastRead, _lastAppend, _cursor) = (0, long.MinValue / 2, tiers.Loop.Now, 0);
         Array.Clear(_held);
+        HasSpilled = false;
         for (var choice = Choice.Good; choice <= Choice.AboveMark; choice++)
         {
             for (var tier = 0; tier < tiers.Tiers.Length; tier++)
@@ -108,6 +111,7 @@ internal sealed partial class TieredBuffer(TierLoop tiers) : IBuffer
     {
         _held[from] -= bytes;
         _held[to] += bytes;
+        HasSpilled |= to > 0;
     }
 
     /// <summary>

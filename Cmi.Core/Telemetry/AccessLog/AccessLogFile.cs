@@ -1,13 +1,14 @@
-using System.Buffers;
 using System.Runtime.InteropServices;
 using System.Threading.Channels;
+using Cmi.Http1;
 using Microsoft.Extensions.Logging;
 
 namespace Cmi.Telemetry;
 
 /// <summary>
 /// The access log as lines of a file or of standard output. Loops add their lines to one block of memory; a task beside them writes it out while the
-/// next one fills, so the slower the device, the larger the pieces. Bound: two blocks; a line that finds no room is dropped and counted.
+/// next one fills: a while after its first line, or when it is half full. (It once did so at once: that was a wake-up and a write for
+/// nearly every line, which cost many times the line itself.) Bound: two blocks; a line that finds no room is dropped and counted.
 /// <para>
 /// A file that was moved away or truncated (by logrotate, with or without a signal) is noticed before the next block is written, and opened anew;
 /// SIGHUP has the same effect and, as long as there is such a log, no other.
@@ -19,14 +20,19 @@ internal sealed class AccessLogFile : IAccessLog, IAsyncDisposable
     /// <summary>The path that stands for standard output.</summary>
     public const string StandardOutput = "-";
 
+    /// <summary>How long a line waits at most for others to be written with it.</summary>
+    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(100);
+
     private readonly AccessLogOptions _options;
-    private readonly TemplateAccessLine? _template;
+    private readonly IAccessLineFormat _format;
     private readonly ILogger _logger;
-    private readonly ThreadLocal<(IAccessLineFormat Format, ArrayBufferWriter<byte> Line)> _lines;
+    private readonly ThreadLocal<HeadBuffer> _lines = new(() => new());
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
+    private readonly SemaphoreSlim _hurry = new(0);                 // one for each block that became half full, and at the end
     private readonly Lock _gate = new();
     private readonly PosixSignalRegistration? _hangUp;
     private readonly Task _writing;
+    private readonly int _half;
     private byte[] _filling, _spare;
     private int _filled;
     private bool _closed;
@@ -40,10 +46,8 @@ internal sealed class AccessLogFile : IAccessLog, IAsyncDisposable
     public AccessLogFile(AccessLogOptions options, ILogger logger)
     {
         (_options, _logger) = (options, logger);
-        if (options.Template is { } template && !TemplateAccessLine.TryParse(template, out _template, out var fault))
-            throw new ArgumentException($"The template '{template}' {fault}.", nameof(options));
-        _lines = new(() => (_template ?? (IAccessLineFormat)new JsonAccessLine(), new(1024)), trackAllValues: true);
-        (_filling, _spare) = (new byte[options.BufferBytes], new byte[options.BufferBytes]);
+        _format = FormatOf(options);
+        (_filling, _spare, _half) = (new byte[options.BufferBytes], new byte[options.BufferBytes], options.BufferBytes / 2);
         _stream = Open();
         if (_options.Path != StandardOutput && !OperatingSystem.IsWindows())
         {
@@ -62,21 +66,24 @@ internal sealed class AccessLogFile : IAccessLog, IAsyncDisposable
 
     public void Write(in AccessLogEntry entry)
     {
-        var (format, line) = _lines.Value;
-        line.ResetWrittenCount();
-        format.Write(entry, line);
-        line.Write("\n"u8);
+        var line = _lines.Value!;
+        line.Reset();
+        _format.Write(entry, line);
+        line.Append((byte)'\n');
+        var text = line.Written;
         bool first;
         lock (_gate)
         {
-            if (_closed || line.WrittenCount > _filling.Length - _filled)
+            if (_closed || text.Length > _filling.Length - _filled)
             {
                 _dropped++;
                 return;
             }
             first = _filled == 0;
-            line.WrittenSpan.CopyTo(_filling.AsSpan(_filled));
-            _filled += line.WrittenCount;
+            var wasHalf = _filled > _half;
+            text.CopyTo(_filling.AsSpan(_filled));
+            _filled += text.Length;
+            if (_filled > _half && !wasHalf) _hurry.Release();
         }
         if (first) _wake.Writer.TryWrite(true);
     }
@@ -86,9 +93,10 @@ internal sealed class AccessLogFile : IAccessLog, IAsyncDisposable
     {
         lock (_gate) _closed = true;
         _wake.Writer.TryComplete();
+        _hurry.Release();
         _hangUp?.Dispose();
         await _writing;
-        foreach (var (format, _) in _lines.Values) (format as IDisposable)?.Dispose();
+        _hurry.Dispose();
         _lines.Dispose();
     }
 
@@ -97,6 +105,7 @@ internal sealed class AccessLogFile : IAccessLog, IAsyncDisposable
         while (await _wake.Reader.WaitToReadAsync())
         {
             _wake.Reader.TryRead(out _);
+            await _hurry.WaitAsync(Gathering);                      // one that is left over from the block before makes this a little early, no more
             WriteOut();
         }
         WriteOut();
@@ -148,6 +157,13 @@ internal sealed class AccessLogFile : IAccessLog, IAsyncDisposable
         }
         var file = new FileInfo(_options.Path!);
         return !file.Exists || file.Length < _stream.Position;
+    }
+
+    private static IAccessLineFormat FormatOf(AccessLogOptions options)
+    {
+        if (string.IsNullOrEmpty(options.Template)) return new JsonAccessLine();
+        return TemplateAccessLine.TryParse(options.Template, out var template, out var fault) ? template
+            : throw new ArgumentException($"The template '{options.Template}' {fault}.", nameof(options));
     }
 
     private Stream Open()

@@ -1,60 +1,102 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Encodings.Web;
-using System.Text.Json;
 using System.Text.Unicode;
+using Cmi.Http1;
 
 namespace Cmi.Telemetry;
 
-/// <summary>Writes a record as one line of JSON. <para>Threading: one thread at a time.</para></summary>
-internal sealed class JsonAccessLine : IAccessLineFormat, IDisposable
+/// <summary>Writes a record as one line of JSON. <para>Threading: immutable, any thread; what is written into belongs to the caller.</para></summary>
+internal sealed class JsonAccessLine : IAccessLineFormat
 {
     // Quotes, backslashes and control characters are escaped all the same; what is left as it is would matter in HTML only.
-    private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+    private static readonly JavaScriptEncoder Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
 
-    private readonly Utf8JsonWriter _json = new(Stream.Null, Options);
-    private byte[] _utf8 = [];
+    private static readonly SearchValues<byte> NotPlain =
+        SearchValues.Create([.. Enumerable.Range(0, 256).Where(b => b is < 0x20 or >= 0x7F or '"' or '\\').Select(b => (byte)b)]);
 
-    public void Write(in AccessLogEntry entry, ArrayBufferWriter<byte> into)
+    private static readonly byte[][] TimeLabels = [.. AccessLine.TimeNames.Select(name => Encoding.ASCII.GetBytes($",\"{name}\":"))];
+    private static readonly byte[][] ZeroTimes = [.. AccessLine.TimeNames.Select(name => Encoding.ASCII.GetBytes($",\"{name}\":0.000"))];
+
+    public void Write(in AccessLogEntry entry, HeadBuffer into)
     {
-        _json.Reset(into);
-        _json.WriteStartObject();
-        _json.WriteString("time"u8, entry.Time);
-        _json.WriteNumber("id"u8, entry.Id);
-        Text("client"u8, entry.Client);
-        Text("method"u8, entry.Method);
-        Text("target"u8, entry.Target);
-        Text("host"u8, entry.RequestField("Host"u8));
-        _json.WriteString("version"u8, entry.ClientMinorVersion == 0 ? "1.0"u8 : "1.1"u8);
-        _json.WriteNumber("status"u8, entry.Status);
-        _json.WriteNumber("bytes_in"u8, entry.RequestBytes);
-        _json.WriteNumber("bytes_out"u8, entry.ReplyBytes);
-        foreach (var time in AccessLine.Times) _json.WriteNumber(time.Utf8Name, Math.Round(time.Of(entry.Times).TotalMilliseconds, 3));
-        if (entry.Group is { } group) _json.WriteString("group"u8, group);
-        if (entry.Server is { } server) _json.WriteString("server"u8, server);
-        _json.WriteNumber("attempts"u8, entry.Attempts);
-        _json.WriteString("end"u8, AccessLine.NameOf(entry.End));
-        if (entry.Reason.Length > 0) _json.WriteString("reason"u8, entry.Reason);
-        Text("referer"u8, entry.RequestField("Referer"u8));
-        Text("user_agent"u8, entry.RequestField("User-Agent"u8));
-        if (entry.TraceId is { } trace) _json.WriteString("trace"u8, trace);
-        _json.WriteEndObject();
-        _json.Flush();
+        into.Append("{\"time\":\""u8);
+        AccessLine.WriteTime(entry.Time, into);
+        into.Append("\""u8);
+        Number(",\"id\":"u8, entry.Id, into);
+        Text(",\"client\":\""u8, entry.Client, into);
+        Text(",\"method\":\""u8, entry.Method, into);
+        Text(",\"target\":\""u8, entry.Target, into);
+        Text(",\"host\":\""u8, entry.RequestField("Host"u8), into);
+        Text(",\"version\":\""u8, AccessLine.NameOfVersion(entry.ClientMinorVersion), into);
+        Number(",\"status\":"u8, entry.Status, into);
+        Number(",\"bytes_in\":"u8, entry.RequestBytes, into);
+        Number(",\"bytes_out\":"u8, entry.ReplyBytes, into);
+        Times(entry, into);
+        Text(",\"group\":\""u8, entry.Group, into);
+        Text(",\"server\":\""u8, entry.Server, into);
+        Number(",\"attempts\":"u8, entry.Attempts, into);
+        Text(",\"end\":\""u8, AccessLine.NameOf(entry.End), into);
+        Text(",\"reason\":\""u8, entry.Reason, into);
+        Text(",\"referer\":\""u8, entry.RequestField("Referer"u8), into);
+        Text(",\"user_agent\":\""u8, entry.RequestField("User-Agent"u8), into);
+        Text(",\"trace\":\""u8, entry.TraceId, into);
+        into.Append("}"u8);
     }
 
-    public void Dispose() => _json.Dispose();
+    private static void Times(in AccessLogEntry entry, HeadBuffer into)
+    {
+        Span<TimeSpan> times = stackalloc TimeSpan[TimeLabels.Length];
+        AccessLine.Fill(entry.Times, times);
+        for (var i = 0; i < times.Length; i++)
+        {
+            if (AccessLine.IsZero(times[i])) into.Append(ZeroTimes[i]);         // most of them are
+            else
+            {
+                into.Append(TimeLabels[i]);
+                AccessLine.WriteMilliseconds(times[i], into);
+            }
+        }
+    }
 
-    // What a client sends need not be UTF-8, and JSON must be: such bytes stand for the characters of their numbers (ISO 8859-1).
-    private void Text(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    private static void Number(ReadOnlySpan<byte> label, long number, HeadBuffer into)
+    {
+        into.Append(label);
+        into.AppendNumber(number);
+    }
+
+    private static void Text(ReadOnlySpan<byte> label, string? text, HeadBuffer into)
+    {
+        Span<byte> utf8 = stackalloc byte[256];
+        Text(label, Encoding.UTF8.TryGetBytes(text, utf8, out var length) ? utf8[..length] : Encoding.UTF8.GetBytes(text!), into);
+    }
+
+    // What is not there has no member.
+    private static void Text(ReadOnlySpan<byte> label, ReadOnlySpan<byte> value, HeadBuffer into)
     {
         if (value.IsEmpty) return;
-        if (!Utf8.IsValid(value))
+        into.Append(label);
+        if (!value.ContainsAny(NotPlain)) into.Append(value);
+        else if (Utf8.IsValid(value)) Escape(value, into);
+        else EscapeLatin1(value, into);
+        into.Append("\""u8);
+    }
+
+    private static void Escape(ReadOnlySpan<byte> utf8, HeadBuffer into)
+    {
+        Span<byte> escaped = stackalloc byte[256];
+        while (!utf8.IsEmpty)
         {
-            if (_utf8.Length < 2 * value.Length) _utf8 = new byte[2 * value.Length];
-            var length = 0;
-            foreach (var octet in value) length += new Rune(octet).EncodeToUtf8(_utf8.AsSpan(length));
-            value = _utf8.AsSpan(0, length);
+            Encoder.EncodeUtf8(utf8, escaped, out var consumed, out var length);
+            into.Append(escaped[..length]);
+            utf8 = utf8[consumed..];
         }
-        _json.WriteString(name, value);
+    }
+
+    // What a client sends need not be UTF-8, and JSON must be: such bytes stand for the characters of their numbers (ISO 8859-1).
+    private static void EscapeLatin1(ReadOnlySpan<byte> value, HeadBuffer into)
+    {
+        Span<byte> utf8 = stackalloc byte[2];
+        foreach (var octet in value) Escape(utf8[..new Rune(octet).EncodeToUtf8(utf8)], into);
     }
 }

@@ -1,7 +1,7 @@
 using System.Buffers;
-using System.Buffers.Text;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
+using Cmi.Http1;
 
 namespace Cmi.Telemetry;
 
@@ -14,24 +14,24 @@ internal sealed class TemplateAccessLine : IAccessLineFormat
 {
     private const string FieldPrefix = "field:";
 
-    private delegate void Writer(in AccessLogEntry entry, ArrayBufferWriter<byte> into);
+    private delegate void Writer(in AccessLogEntry entry, HeadBuffer into);
 
     private static readonly Dictionary<string, Writer> Values = new(StringComparer.Ordinal)
     {
-        ["time"] = static (in e, into) => Format(into, e.Time.UtcDateTime, new('O')),
-        ["id"] = static (in e, into) => Number(into, e.Id),
+        ["time"] = static (in e, into) => AccessLine.WriteTime(e.Time, into),
+        ["id"] = static (in e, into) => into.AppendNumber(e.Id),
         ["client"] = static (in e, into) => Escape(into, e.Client),
         ["method"] = static (in e, into) => Escape(into, e.Method),
         ["target"] = static (in e, into) => Escape(into, e.Target),
         ["path"] = static (in e, into) => Escape(into, e.Target.IndexOf((byte)'?') is var query and >= 0 ? e.Target[..query] : e.Target),
-        ["version"] = static (in e, into) => into.Write(e.ClientMinorVersion == 0 ? "1.0"u8 : "1.1"u8),
-        ["status"] = static (in e, into) => Number(into, e.Status),
-        ["bytes_in"] = static (in e, into) => Number(into, e.RequestBytes),
-        ["bytes_out"] = static (in e, into) => Number(into, e.ReplyBytes),
+        ["version"] = static (in e, into) => into.Append(AccessLine.NameOfVersion(e.ClientMinorVersion)),
+        ["status"] = static (in e, into) => into.AppendNumber(e.Status),
+        ["bytes_in"] = static (in e, into) => into.AppendNumber(e.RequestBytes),
+        ["bytes_out"] = static (in e, into) => into.AppendNumber(e.ReplyBytes),
         ["group"] = static (in e, into) => Text(into, e.Group),
         ["server"] = static (in e, into) => Text(into, e.Server),
-        ["attempts"] = static (in e, into) => Number(into, e.Attempts),
-        ["end"] = static (in e, into) => Text(into, AccessLine.NameOf(e.End)),
+        ["attempts"] = static (in e, into) => into.AppendNumber(e.Attempts),
+        ["end"] = static (in e, into) => into.Append(AccessLine.NameOf(e.End)),
         ["reason"] = static (in e, into) => Text(into, e.Reason),
         ["trace"] = static (in e, into) => Text(into, e.TraceId),
     };
@@ -40,7 +40,11 @@ internal sealed class TemplateAccessLine : IAccessLineFormat
 
     static TemplateAccessLine()
     {
-        foreach (var time in AccessLine.Times) Values.Add(time.Name, (in e, into) => Format(into, time.Of(e.Times).TotalMilliseconds, new('F', 3)));
+        for (var i = 0; i < AccessLine.TimeNames.Length; i++)
+        {
+            var number = i;
+            Values.Add(AccessLine.TimeNames[i], (in e, into) => Time(e, number, into));
+        }
     }
 
     private TemplateAccessLine() { }
@@ -81,7 +85,7 @@ internal sealed class TemplateAccessLine : IAccessLineFormat
         return format is not null;
     }
 
-    public void Write(in AccessLogEntry entry, ArrayBufferWriter<byte> into)
+    public void Write(in AccessLogEntry entry, HeadBuffer into)
     {
         foreach (var part in _parts) part(entry, into);
     }
@@ -104,49 +108,37 @@ internal sealed class TemplateAccessLine : IAccessLineFormat
         if (literal.Length == 0) return;
         var bytes = Encoding.UTF8.GetBytes(literal.ToString());
         literal.Clear();
-        _parts.Add((in _, into) => into.Write(bytes));
+        _parts.Add((in _, into) => into.Append(bytes));
     }
 
-    private static void Text(ArrayBufferWriter<byte> into, string? text)
+    private static void Text(HeadBuffer into, string? text)
     {
         Span<byte> utf8 = stackalloc byte[256];
         if (!Encoding.UTF8.TryGetBytes(text, utf8, out var length)) Escape(into, Encoding.UTF8.GetBytes(text!));
         else Escape(into, utf8[..length]);
     }
 
-    private static void Number(ArrayBufferWriter<byte> into, long number)
+    private static void Time(in AccessLogEntry entry, int number, HeadBuffer into)
     {
-        Utf8Formatter.TryFormat(number, into.GetSpan(20), out var length);
-        into.Advance(length);
+        Span<TimeSpan> times = stackalloc TimeSpan[AccessLine.TimeNames.Length];
+        AccessLine.Fill(entry.Times, times);
+        AccessLine.WriteMilliseconds(times[number], into);
     }
 
-    private static void Format(ArrayBufferWriter<byte> into, double number, StandardFormat format)
-    {
-        Utf8Formatter.TryFormat(number, into.GetSpan(64), out var length, format);
-        into.Advance(length);
-    }
-
-    private static void Format(ArrayBufferWriter<byte> into, DateTime time, StandardFormat format)
-    {
-        Utf8Formatter.TryFormat(time, into.GetSpan(64), out var length, format);
-        into.Advance(length);
-    }
-
-    private static void Escape(ArrayBufferWriter<byte> into, ReadOnlySpan<byte> value)
+    private static void Escape(HeadBuffer into, ReadOnlySpan<byte> value)
     {
         if (value.IsEmpty) value = "-"u8;
         while (!value.IsEmpty)
         {
             var plain = value.IndexOfAny(Escaped);
-            into.Write(plain < 0 ? value : value[..plain]);
+            into.Append(plain < 0 ? value : value[..plain]);
             if (plain < 0) return;
-            var escape = into.GetSpan(4);
-            (escape[0], escape[1]) = ((byte)'\\', (byte)'x');
-            Utf8Formatter.TryFormat(value[plain], escape[2..], out _, new('X', 2));
-            into.Advance(4);
+            into.Append([(byte)'\\', (byte)'x', HexDigits[value[plain] >> 4], HexDigits[value[plain] & 0xF]]);
             value = value[(plain + 1)..];
         }
     }
+
+    private static ReadOnlySpan<byte> HexDigits => "0123456789ABCDEF"u8;
 
     private static readonly SearchValues<byte> Escaped =
         SearchValues.Create([.. Enumerable.Range(0, 256).Where(b => b is < 0x20 or >= 0x7F or '"' or '\\').Select(b => (byte)b)]);
