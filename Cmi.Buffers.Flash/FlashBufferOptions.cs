@@ -39,7 +39,7 @@ public sealed class FlashBufferOptions
     /// <value><see langword="true"/> by default.</value>
     public bool Encrypt { get; set; } = true;
 
-    /// <summary>How many entries are written at once, and how many are read at once; those written at once share a commit.</summary>
+    /// <summary>How many entries are read at once. Four times as many are written at once: those share a commit, and wait for it without a thread.</summary>
     /// <value>1 to 64; 4 by default.</value>
     public int Workers { get; set; } = 4;
 
@@ -56,6 +56,7 @@ public sealed class FlashBufferOptions
         MaxShare = MaxShare,
         Encrypt = Encrypt,
         Workers = Workers,
+        Writers = Workers * 4,
     };
 
     internal List<string> FindFaults()

@@ -1,16 +1,28 @@
 namespace Cmi.Buffers;
 
-/// <summary>The one number that loops share: how much of the store's memory they have drawn. Never above the limit, not for a moment.</summary>
+/// <summary>
+/// What loops share: one number, how much of the store's memory they have drawn, never above the limit, not for a moment; and the segments that none of them
+/// needs. Those are kept while the store is in use: one that is left to the garbage collector is memory beyond the limit until that runs, which with pinned
+/// memory is long.
+/// <para>Threading: any thread.</para>
+/// </summary>
 internal sealed class RamBudget(long limit)
 {
     // A loop draws more than it needs at the moment, so that it comes here once in many segments; but so little of a small budget that what loops
     // have drawn and do not use cannot matter.
     private const long LargestPiece = 1 << 20;
 
+    private readonly Lock _gate = new();
+    private readonly RamSegment?[] _shelf = new RamSegment?[SegmentPool.Classes];
+    private long _allocated, _shelved;                             // of segments: all that there are, and those that no loop has
+
     private int _loops;
     private long _maxIdle = Math.Min(LargestPiece * 16, limit / 16);
     private long _drawn;
     private volatile bool _scarce;
+
+    /// <summary>The memory of segments that no loop has.</summary>
+    public long Shelved => Volatile.Read(ref _shelved);
 
     public long Free => limit - Volatile.Read(ref _drawn);
 
@@ -51,5 +63,55 @@ internal sealed class RamBudget(long limit)
         }
     }
 
-    public void GiveBack(long bytes) => Interlocked.Add(ref _drawn, -bytes);
+    public void GiveBack(long bytes)
+    {
+        if (Interlocked.Add(ref _drawn, -bytes) > Piece * Volatile.Read(ref _loops) || Volatile.Read(ref _shelved) <= limit / 16) return;
+        lock (_gate) DropShelved(downTo: limit / 16);              // the store rests
+    }
+
+    /// <summary>Gives a segment of what was drawn before.</summary>
+    public RamSegment TakeSegment(int size)
+    {
+        var sizeClass = SegmentPool.ClassOf(size);
+        lock (_gate)
+        {
+            if (_shelf[sizeClass] is { } segment)
+            {
+                _shelf[sizeClass] = segment.Next;
+                segment.Next = null;
+                _shelved -= size;
+                return segment;
+            }
+            DropShelved(downTo: Math.Max(limit - (_allocated - _shelved) - size, 0));      // those of other sizes make way
+            _allocated += size;
+        }
+
+        // Pinned, since a transport hands it to the system, and never copied by the collector.
+        return new(GC.AllocateUninitializedArray<byte>(size, pinned: true));
+    }
+
+    /// <summary>Takes a segment that a loop does not need.</summary>
+    public void Shelve(RamSegment segment)
+    {
+        lock (_gate)
+        {
+            ref var head = ref _shelf[SegmentPool.ClassOf(segment.Size)];
+            segment.Next = head;
+            head = segment;
+            _shelved += segment.Size;
+        }
+    }
+
+    private void DropShelved(long downTo)
+    {
+        for (var sizeClass = _shelf.Length - 1; sizeClass >= 0; sizeClass--)
+        {
+            while (_shelved > downTo && _shelf[sizeClass] is { } segment)
+            {
+                _shelf[sizeClass] = segment.Next;
+                _shelved -= segment.Size;
+                _allocated -= segment.Size;
+            }
+        }
+    }
 }

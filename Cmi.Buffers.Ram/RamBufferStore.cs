@@ -51,6 +51,9 @@ public sealed class RamBufferStore : IBufferStore, IMeasuredBufferStore, ITrimma
     /// <summary>The memory that is in use or kept for use again, as it counts against <see cref="MaxTotalBytes"/>.</summary>
     internal long DrawnBytes => MaxTotalBytes - _budget.Free;
 
+    /// <summary>The memory of segments that no loop has.</summary>
+    internal long KeptBytes => _budget.Shelved;
+
     /// <inheritdoc/>
     /// <exception cref="ObjectDisposedException">The store was disposed.</exception>
     public IBuffer? TryCreate(ILoop loop, long? expectedBytes)

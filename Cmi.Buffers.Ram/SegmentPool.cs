@@ -27,12 +27,13 @@ internal sealed class SegmentPool(RamBudget budget, RamBufferOptions options, IL
     public const int Small = 4 << 10;
     public const int Medium = 16 << 10;
     public const int Large = 64 << 10;
+    public const int Classes = 3;
 
     // A buffer object is used again only after this many others were disposed, so that a stray use of a disposed one still finds it disposed.
     private const int Quarantine = 256;
     private const int MaxBuffers = 4_096;
 
-    private readonly RamSegment?[] _idle = new RamSegment?[3];
+    private readonly RamSegment?[] _idle = new RamSegment?[Classes];
     private readonly Queue<RamBuffer> _buffers = new();
     private Lease[] _leases = new Lease[16];
     private int _freeLease = -1;                                   // head of a list through NextFree
@@ -105,8 +106,7 @@ internal sealed class SegmentPool(RamBudget budget, RamBufferOptions options, IL
         }
         else
         {
-            // Pinned, since a transport hands it to the system, and never copied by the collector.
-            segment = new(GC.AllocateUninitializedArray<byte>(size, pinned: true));
+            segment = budget.TakeSegment(size);
         }
         Volatile.Write(ref _bytesInUse, _bytesInUse + size);
         return segment;
@@ -188,11 +188,12 @@ internal sealed class SegmentPool(RamBudget budget, RamBufferOptions options, IL
             {
                 _idle[sizeClass] = segment.Next;
                 _idleBytes -= segment.Size;
+                budget.Shelve(segment);
             }
         }
     }
 
-    private static int ClassOf(int size) => size <= Small ? 0 : size <= Medium ? 1 : 2;
+    public static int ClassOf(int size) => size <= Small ? 0 : size <= Medium ? 1 : 2;
 
     private struct Lease
     {

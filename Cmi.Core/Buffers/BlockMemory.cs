@@ -3,7 +3,8 @@ namespace Cmi.Buffers;
 /// <summary>
 /// The memory of one store, within a limit that is exact over all loops and workers. One half is for content that is not written yet, the other for what
 /// was read back, so that neither can keep the other from moving; and of each half a part is out of reach of slow readers, who hold on to what they were
-/// lent: then they are lent small copies.
+/// lent: then they are lent small copies. Blocks are kept for use again as far as the limit goes: one that is left to the garbage collector is memory beyond
+/// the limit until that runs.
 /// <para>Threading: any thread. A lock is taken once or twice for each entry, beside which the device costs a hundred times as much.</para>
 /// </summary>
 internal sealed class BlockMemory(long limit)
@@ -12,7 +13,8 @@ internal sealed class BlockMemory(long limit)
     private readonly Stack<Block>[] _idle = [new(), new(), new(), new()];
     private readonly Queue<EntryBuffer> _wantRoom = new();
     private readonly Queue<EntryBuffer> _wantToRead = new();
-    private long _idleBytes, _writing, _reading, _lent;
+    private long _idleBytes, _writing, _reading, _lent, _lentRead;
+    private int _fetching;
 
     /// <summary>The least that works: a few loops, each with <see cref="EntryLoop.RoomBytes"/> and a reader.</summary>
     public const long LowestLimit = 1 << 20;
@@ -25,6 +27,11 @@ internal sealed class BlockMemory(long limit)
 
     /// <summary>What slices and readers hold of what was read back.</summary>
     public long Reading => Volatile.Read(ref _reading);
+
+    /// <summary>
+    /// Whether memory to read into will not come back soon: no read is under way, whose reader would give it back, or slow readers hold a good part of it.
+    /// </summary>
+    public bool IsHeldByReaders => Volatile.Read(ref _fetching) == 0 || Volatile.Read(ref _lentRead) > limit / 4;
 
     public bool IsWanted { get { lock (_gate) return _wantRoom.Count > 0; } }
 
@@ -52,17 +59,23 @@ internal sealed class BlockMemory(long limit)
         lock (_gate) return Take(capacity, isForReading: false);
     }
 
-    /// <summary>Gives a block to read into: large ones only from one half of what is for reading, and ahead of a reader only from a quarter.</summary>
+    /// <summary>Gives a block to read into: large ones only from three quarters of what is for reading, and ahead of a reader only from a quarter.</summary>
     public Block? TryTakeForReading(int capacity, bool ahead = false)
     {
         lock (_gate)
         {
             var size = Block.SizeOf(capacity);
-            if (_reading + size > (ahead ? limit / 8 : capacity > EntryBuffer.SmallRead ? limit / 4 : limit / 2)) return null;
+            if (_reading + size > (ahead ? limit / 8 : capacity > EntryBuffer.SmallRead ? limit / 8 * 3 : limit / 2)) return null;
             _reading += size;
             return Take(capacity, isForReading: true);
         }
     }
+
+    /// <summary>Counts a read of the device that begins, or has ended.</summary>
+    public void CountFetch(int change) => Interlocked.Add(ref _fetching, change);
+
+    /// <summary>Counts a block that was read back and is lent, or is not any more.</summary>
+    public void CountLentRead(long bytes) => Interlocked.Add(ref _lentRead, bytes);
 
     /// <summary>Whether a block that is not written yet may be lent as it is.</summary>
     public bool TryLend(Block block)
@@ -86,11 +99,9 @@ internal sealed class BlockMemory(long limit)
             else _writing -= size;
             if (block.CountsAsLent) _lent -= size;
             (block.IsForReading, block.CountsAsLent, block.IsLetGo) = (false, false, false);
-            if (_idleBytes + size <= limit / 4)
-            {
-                _idle[Block.ClassOf(block.Capacity)].Push(block);
-                _idleBytes += size;
-            }
+            _idle[Block.ClassOf(block.Capacity)].Push(block);
+            _idleBytes += size;
+            if (_writing + _reading == 0) DropIdle(downTo: limit / 4);
         }
         if (wasForReading) Wake(_wantToRead);
         else WakeOne();
@@ -140,11 +151,16 @@ internal sealed class BlockMemory(long limit)
         else
         {
             // What is idle counts too: blocks of another size make way.
-            for (var i = Block.Classes - 1; i >= 0; i--)
-                while (_writing + _reading + _idleBytes > limit && _idle[i].TryPop(out var dropped)) _idleBytes -= dropped.Size;
+            DropIdle(downTo: Math.Max(limit - _writing - _reading, 0));
             block = new(capacity);
         }
         block.IsForReading = isForReading;
         return block;
+    }
+
+    private void DropIdle(long downTo)
+    {
+        for (var i = Block.Classes - 1; i >= 0; i--)
+            while (_idleBytes > downTo && _idle[i].TryPop(out var dropped)) _idleBytes -= dropped.Size;
     }
 }

@@ -44,9 +44,15 @@ internal sealed partial class EntryBuffer
     public void Fetched(FetchJob job)
     {
         Debug.Assert(Loop.IsCurrent);
-        var entry = job.Entry;
-        entry.IsFetching = false;
-        var block = job.Block;
+        job.Entry.IsFetching = false;
+        Store.Memory.CountFetch(-1);
+        TakeFetched(job);
+        Store.Memory.WakeReader();                                 // whoever waits for memory may have waited for the last read under way
+    }
+
+    private void TakeFetched(FetchJob job)
+    {
+        var (entry, block) = (job.Entry, job.Block);
         if (entry.IsFreed)
         {
             _owner.LetGo(block);
@@ -98,7 +104,7 @@ internal sealed partial class EntryBuffer
 
     private void WaitToRead(BufferEntry entry)
     {
-        if (entry.Block is null && TryFetch(entry, small: true)) return;
+        if (entry.Block is null && Store.Memory.IsHeldByReaders && TryFetch(entry, small: true)) return;
         if (_queuedToRead) return;
         _queuedToRead = true;
         Store.Memory.WaitToRead(this);
@@ -167,6 +173,7 @@ internal sealed partial class EntryBuffer
         var count = small ? Math.Min(SmallRead, entry.Length - from) : entry.Length;
         if (Store.Memory.TryTakeForReading(Block.CapacityFor(count), ahead) is not { } block) return false;
         entry.IsFetching = true;
+        Store.Memory.CountFetch(1);
         Store.Fetch(new(entry, entry.Stored!, block, from, count));
         return true;
     }

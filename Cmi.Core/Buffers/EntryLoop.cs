@@ -78,7 +78,7 @@ internal sealed class EntryLoop(EntryBufferStore store, ILoop loop) : IBufferSli
 
     public BufferSlice Lend(Block block, int from, int count)
     {
-        block.Leases++;
+        if (block.Leases++ == 0 && block.IsForReading) store.Memory.CountLentRead(block.Size);
         return new(block.Content(from, count), this, _leases.Add(block));
     }
 
@@ -86,7 +86,9 @@ internal sealed class EntryLoop(EntryBufferStore store, ILoop loop) : IBufferSli
     public void Return(long token)
     {
         Debug.Assert(loop.IsCurrent);
-        if (_leases.Remove(token) is { } block && --block.Leases == 0 && block.IsLetGo) store.Memory.Return(block);
+        if (_leases.Remove(token) is not { } block || --block.Leases > 0) return;
+        if (block.IsForReading) store.Memory.CountLentRead(-block.Size);
+        if (block.IsLetGo) store.Memory.Return(block);
     }
 
     public void AddTail(LinkedListNode<EntryBuffer> tail)

@@ -16,8 +16,12 @@ internal sealed record EntryStoreOptions
     /// <summary>Whether entries are encrypted, or only guarded by a checksum.</summary>
     public bool Encrypt { get; init; } = true;
 
-    /// <summary>How many entries are written at once, and how many are read at once.</summary>
+    /// <summary>How many entries are read at once.</summary>
     public int Workers { get; init; } = 2;
+
+    /// <summary>How many entries are written at once; more than are read where the device takes what comes together in one go.</summary>
+    /// <value><see cref="Workers"/> by default.</value>
+    public int Writers { get => field > 0 ? field : Workers; init; }
 
     /// <summary>Where the workers run: not on loops, since a device may block.</summary>
     public TaskScheduler Scheduler { get; init; } = TaskScheduler.Default;

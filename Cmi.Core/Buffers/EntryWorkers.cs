@@ -3,7 +3,7 @@ using System.Threading.Channels;
 namespace Cmi.Buffers;
 
 /// <summary>
-/// Where loops and the device meet: a few workers that seal and write, and as many that read and unseal, so that a read never waits behind what is to be
+/// Where loops and the device meet: a few workers that seal and write, and others that read and unseal, so that a read never waits behind what is to be
 /// written. Each takes the oldest job. What they have done goes home through the mailbox of the buffer's loop.
 /// <para>Threading: any thread. The channels have no bound of their own: what is in them is bounded by memory, and by one fetch for each entry.</para>
 /// </summary>
@@ -23,7 +23,11 @@ internal sealed class EntryWorkers : IAsyncDisposable
     public EntryWorkers(EntryBufferStore store, EntryStoreOptions options, byte[] key)
     {
         (_store, _options, _key) = (store, options, key);
-        _workers = [.. Enumerable.Range(0, options.Workers).SelectMany(_ => new[] { Start(WriteAllAsync), Start(FetchAllAsync) })];
+        _workers =
+        [
+            .. Enumerable.Range(0, options.Writers).Select(_ => Start(WriteAllAsync)),
+            .. Enumerable.Range(0, options.Workers).Select(_ => Start(FetchAllAsync)),
+        ];
     }
 
     public long WrittenBytes => Volatile.Read(ref _writtenBytes);

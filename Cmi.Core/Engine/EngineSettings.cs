@@ -15,8 +15,11 @@ internal sealed class EngineSettings(CmiOptions options)
     /// <summary>How long a starved reply waits for room before the youngest that is held gives way.</summary>
     public const long StarvedMs = 1_000;
 
-    /// <summary>How long a client may take nothing before what was lent for it goes back to the store, which may then move it.</summary>
-    public const long LendMs = 250;
+    /// <summary>
+    /// How long a client may take nothing before what was lent for it goes back to the store, which may then use the memory for others. A fast client is back
+    /// sooner; a slow one takes hundreds of milliseconds, and if each kept a piece, a few hundred would keep all memory that a store on a device reads into.
+    /// </summary>
+    public const long LendMs = 10;
 
     /// <summary>The largest reply that leaves from the loop's own memory, without the buffer store.</summary>
     public const int MaxDirectBytes = 16 * 1024;

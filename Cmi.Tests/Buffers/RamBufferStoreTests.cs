@@ -24,6 +24,7 @@ public sealed class RamBufferStoreContractTests : BufferStoreContract
         var ram = (RamBufferStore)store;
         Assert.That((ram.UsedBytes, ram.LiveBuffers), Is.EqualTo((0L, 0)));
         Assert.That(ram.DrawnBytes, Is.LessThanOrEqualTo(ram.MaxTotalBytes / 256), "an idle loop keeps too much");
+        Assert.That(ram.KeptBytes, Is.LessThanOrEqualTo(ram.MaxTotalBytes / 16), "an idle store keeps too much");
     }
 }
 
@@ -249,6 +250,27 @@ public sealed class RamBufferStoreTests
         Assert.That(RoomOf(buffers[3]), Is.EqualTo(Room.Ok), "memory that one loop has freed is not there for another");
         foreach (var buffer in buffers[1..]) Dispose(buffer);
         Assert.That(store.UsedBytes, Is.Zero);
+    }
+
+    [Test]
+    public void BurstAfterBurst_UsesTheMemoryOfTheFirst()
+    {
+        var store = Store(8_192);
+        var other = store.TryCreate(_loop, null)!;                  // the store is in use all the while
+        other.Advance(other.GetMemory(65_536).Length);
+        Dispose(FilledBuffer(store, _loop));
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var burst = 0; burst < 10; burst++) Dispose(FilledBuffer(store, _loop));
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(512 * KiB), "memory was left to the garbage collector and made anew");
+        Dispose(other);
+        Assert.That(store.KeptBytes, Is.LessThanOrEqualTo(store.MaxTotalBytes / 16), "and is left to it when the store rests");
+
+        static IBuffer FilledBuffer(RamBufferStore store, ManualLoop loop)
+        {
+            var buffer = store.TryCreate(loop, null)!;
+            Fill(buffer);
+            return buffer;
+        }
     }
 
     [Test]

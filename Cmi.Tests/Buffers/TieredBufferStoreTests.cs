@@ -61,6 +61,21 @@ public sealed class TieredBufferStoreTests : TieredRig
     }
 
     [Test]
+    public void LargeContentOfAFastClient_OnlyWhatComesNextStays()
+    {
+        var read = Create(512 * KiB, 1);
+        AssertContent(read, 0, 100, 1);
+        for (var i = 0; i < 6; i++) Create(64 * KiB, 2 + i);        // now memory is above its mark
+        AssertContent(read, 0, 100, 1);
+        Loop.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.That(Middle.Held, Is.GreaterThan(0), "its end waits, however quick its client is");
+        Middle.FailsReads = true;
+        AssertContent(read, 0, 128 * KiB, 1);
+        Middle.FailsReads = false;
+        AssertContent(read, 0, 512 * KiB, 1);
+    }
+
+    [Test]
     public void ComesFasterThanMemoryFrees_GoesDownAtOnce()
     {
         var buffer = Create(10 * 1024 * KiB, 3);

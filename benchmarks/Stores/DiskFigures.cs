@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Security.Cryptography;
 using Cmi.Buffers;
 using Cmi.Testing;
@@ -14,7 +15,7 @@ internal static class DiskFigures
     private const int Pieces = 4_096;
     private const int Rounds = 9;
 
-    public static async Task PrintAsync(string directory)
+    public static async Task MeasureAsync(string directory, StoresPage page)
     {
         var path = Directory.CreateDirectory(Path.Combine(directory, $"cmi-figures-{Environment.ProcessId}")).FullName;
         var figures = new Dictionary<string, List<(double Write, double Read)>>();
@@ -25,13 +26,14 @@ internal static class DiskFigures
                 foreach (var encrypt in new[] { false, true }) Add($"store{(encrypt ? ", encrypted" : "")}, {workers} + {workers} workers", await StoreAsync(path, encrypt, workers));
         }
         Directory.Delete(path, recursive: true);
+        page.Begin("Disk", "256 MiB in pieces of 64 KiB through one buffer on one loop, beside plain `RandomAccess` with the same pieces on one thread, out of one buffer that stays in the "
+            + "nearest cache; all of it in the system's page cache. In brackets: the share of plain.", "", "write MiB/s", "read MiB/s", "both");
         foreach (var (name, rounds) in figures)
         {
             var write = Median(rounds.Select((r, i) => r.Write / figures["RandomAccess"][i].Write));
             var read = Median(rounds.Select((r, i) => r.Read / figures["RandomAccess"][i].Read));
             var both = Median(rounds.Select((r, i) => Both(r) / Both(figures["RandomAccess"][i])));
-            Console.WriteLine(
-                $"{name,-36} write {Median(rounds.Select(r => r.Write)):N0} MiB/s ({write:0.00}), read {Median(rounds.Select(r => r.Read)):N0} MiB/s ({read:0.00}), both ({both:0.00})");
+            page.Row(name, Format(rounds.Select(r => r.Write), write), Format(rounds.Select(r => r.Read), read), both.ToString("0.00", CultureInfo.InvariantCulture));
         }
 
         void Add(string name, (double, double) figure)
@@ -40,10 +42,19 @@ internal static class DiskFigures
             list.Add(figure);
         }
 
+        static string Format(IEnumerable<double> rates, double ratio) => string.Create(CultureInfo.InvariantCulture, $"{Median(rates):N0} ({ratio:0.00})");
+
         static double Both((double Write, double Read) figure) => 1 / ((1 / figure.Write) + (1 / figure.Read));
     }
 
-    public static void PrintSealing(bool encrypt)
+    public static void MeasureSealing(StoresPage page)
+    {
+        page.Begin("Seals", "One entry of 64 KiB on one thread.", "", "sealed in µs", "opened in µs");
+        MeasureSealing(encrypt: true, page);
+        MeasureSealing(encrypt: false, page);
+    }
+
+    private static void MeasureSealing(bool encrypt, StoresPage page)
     {
         using var seal = new EntrySeal(encrypt ? RandomNumberGenerator.GetBytes(32) : []);
         var content = new byte[Piece];
@@ -59,7 +70,7 @@ internal static class DiskFigures
             if (!seal.TryOpen(id, entry)) throw new InvalidOperationException("An entry does not open.");
             opening.Add(Stopwatch.GetElapsedTime(begun).TotalMicroseconds);
         }
-        Console.WriteLine($"64 KiB, {(encrypt ? "AES-256-GCM" : "checksum")}: sealed in {Median(sealing):0.0} µs, opened in {Median(opening):0.0} µs");
+        page.Row(encrypt ? "AES-256-GCM" : "checksum", Median(sealing).ToString("0.0", CultureInfo.InvariantCulture), Median(opening).ToString("0.0", CultureInfo.InvariantCulture));
     }
 
     private static double Median(IEnumerable<double> values) => values.Order().ElementAt(values.Count() / 2);

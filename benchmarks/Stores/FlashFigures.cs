@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Diagnostics;
+using System.Globalization;
 using Cmi.Buffers;
 using FASTER.core;
 
@@ -11,7 +12,8 @@ namespace Cmi.Benchmarks.Stores;
 /// processor time of this process.
 /// </summary>
 /// <param name="parent">The directory on the medium.</param>
-internal sealed class FlashFigures(string parent)
+/// <param name="page">Where the figures go.</param>
+internal sealed class FlashFigures(string parent, StoresPage page)
 {
     private const int EntryBytes = 64 << 10;
     private const int Entries = 8_192;                             // 512 MiB
@@ -22,7 +24,7 @@ internal sealed class FlashFigures(string parent)
 
     private readonly byte[] _entry = new byte[EntryBytes];
 
-    public async Task PrintAsync(int writers)
+    public async Task MeasureAsync(int writers)
     {
         Random.Shared.NextBytes(_entry);
         var figures = new Dictionary<string, List<Speed>>();
@@ -32,6 +34,8 @@ internal sealed class FlashFigures(string parent)
             foreach (var (name, speed) in await RoundAsync(round, writers))
                 if (round > 0) (figures.TryGetValue(name, out var list) ? list : figures[name] = []).Add(speed);
         }
+        page.Begin("Flash", $"512 MiB in entries of 64 KiB from {writers} writers, and read back, beside FasterLog alone with the same pages, memory, segments and commits: over its own file "
+            + "device, with and without the system's cache. No checksum, no encryption.", "", "lowest", "median", "highest");
         foreach (var (name, speeds) in figures) Print($"{name}, MB/s", speeds.Select(speed => speed.Wall));
         foreach (var what in new[] { "write", "read 1 at once", "read 8 at once" })
         {
@@ -44,10 +48,10 @@ internal sealed class FlashFigures(string parent)
         }
     }
 
-    private static void Print(string name, IEnumerable<double> values)
+    private void Print(string name, IEnumerable<double> values)
     {
         var sorted = values.Order().ToArray();
-        Console.WriteLine($"{name,-62} {sorted[0],8:0.00} {sorted[sorted.Length / 2],8:0.00} {sorted[^1],8:0.00}");
+        page.Row([name, .. new[] { sorted[0], sorted[sorted.Length / 2], sorted[^1] }.Select(value => value.ToString(value < 100 ? "0.00" : "N0", CultureInfo.InvariantCulture))]);
     }
 
     private async Task<List<(string, Speed)>> RoundAsync(int round, int writers)

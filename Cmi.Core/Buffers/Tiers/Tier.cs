@@ -47,6 +47,9 @@ internal sealed class Tier
     /// <summary>Whether it is so full that other tiers are better.</summary>
     public bool IsAboveMark(long now) => IsFuller(_options.HighMark, now);
 
+    /// <summary>Whether that holds for content that is at work too.</summary>
+    public bool IsFarAboveMark(long now) => IsFuller((1 + _options.HighMark) / 2, now);
+
     /// <summary>Whether it is full enough that what waits in it goes on moving down.</summary>
     public bool IsAboveLowMark(long now) => IsFuller(_options.LowMark, now);
 

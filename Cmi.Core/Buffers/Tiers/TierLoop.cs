@@ -13,7 +13,7 @@ internal sealed class TierLoop
     // An object is used again only after this many others were disposed, so that a stray use of a disposed one still finds it disposed.
     private const int Quarantine = 256;
     private const int MaxKept = 4_096;
-    private const int LeastExtent = 64 << 10, LargestExtent = 1 << 20, UsualExtent = 256 << 10;
+    private const int LeastExtent = 64 << 10, LargestExtent = 256 << 10;
 
     private readonly Queue<TieredBuffer> _spareBuffers = new();
     private readonly Stack<Extent> _spareExtents = new();
@@ -26,7 +26,7 @@ internal sealed class TierLoop
         (Tiers, Loop, _logger) = (tiers, loop, logger);
         _extents = [.. tiers.Select(_ => new ExtentList())];
         _samples = new Sample[tiers.Length];
-        ExtentBytes = tiers[0].CapacityBytes is var capacity && capacity == long.MaxValue ? UsualExtent : (int)Math.Clamp(capacity / 32, LeastExtent, LargestExtent);
+        ExtentBytes = (int)Math.Clamp(tiers[0].CapacityBytes / 32, LeastExtent, LargestExtent);
         Mover = new(this);
     }
 
@@ -38,6 +38,12 @@ internal sealed class TierLoop
 
     /// <summary>How large an extent grows before the next one begins.</summary>
     public int ExtentBytes { get; }
+
+    /// <summary>
+    /// How much of a content counts as at work from where it is read: about what a client's connection takes at once, which frees it again soon. The rest of a
+    /// large one waits, however fast the client is.
+    /// </summary>
+    public int BytesAtWork => 2 * ExtentBytes;
 
     /// <summary>Buffers that live.</summary>
     public int Live { get; private set; }
@@ -73,7 +79,9 @@ internal sealed class TierLoop
     }
 
     /// <summary>Whether a tier is so full that others are better. Looked at anew as time goes on or bytes come, not each time.</summary>
-    public bool IsAboveMark(int tier)
+    /// <param name="tier">Its number.</param>
+    /// <param name="atWork">For content that is at work: then half of what is above the mark may be taken too.</param>
+    public bool IsAboveMark(int tier, bool atWork = false)
     {
         ref var sample = ref _samples[tier];
         if (sample.At != Loop.Now + 1 || sample.BytesLeft <= 0)
@@ -81,9 +89,10 @@ internal sealed class TierLoop
             var capacity = Tiers[tier].CapacityBytes;
             (sample.At, sample.BytesLeft) = (Loop.Now + 1, Math.Max(LeastExtent / 4, capacity == long.MaxValue ? 0 : capacity >> 8));
             sample.IsAbove = Tiers[tier].IsAboveMark(Loop.Now);
+            sample.IsFarAbove = sample.IsAbove && Tiers[tier].IsFarAboveMark(Loop.Now);
         }
         if (sample.IsAbove) Mover.Request();
-        return sample.IsAbove;
+        return atWork ? sample.IsFarAbove : sample.IsAbove;
     }
 
     /// <summary>Counts bytes that came into a tier.</summary>
@@ -204,6 +213,6 @@ internal sealed class TierLoop
     {
         public long At;                                             // in the loop's milliseconds, plus 1
         public long BytesLeft;                                      // that may come before the next look
-        public bool IsAbove;
+        public bool IsAbove, IsFarAbove;
     }
 }

@@ -141,14 +141,15 @@ internal sealed partial class TieredBuffer
     private bool MayPlace(int tier, Choice choice)
     {
         if (tiers.Tiers[tier].IsPassedOver(tiers.Loop.Now) || !IsWithinShare(tier)) return false;
-        var isGood = !tiers.IsAboveMark(tier) || (tier == 0 && Length + StillExpected <= RoomBytes);       // small content stays where it is quick
+        var isSmall = tier == 0 && Length + StillExpected <= RoomBytes;      // it stays where it is quick
+        var isGood = isSmall || !tiers.IsAboveMark(tier, atWork: Length < _readAt + tiers.BytesAtWork);
         return isGood == (choice == Choice.Good);
     }
 
     private bool IsLargeEnough(Extent tail)
     {
         var bytes = tail.End - tail.Base;
-        return bytes >= tiers.ExtentBytes || !IsWithinShare(tail.Tier) || (bytes >= RoomBytes && tiers.IsAboveMark(tail.Tier));
+        return bytes >= tiers.ExtentBytes || !IsWithinShare(tail.Tier) || (bytes >= RoomBytes && tiers.IsAboveMark(tail.Tier, atWork: Length < _readAt + tiers.BytesAtWork));
     }
 
     private bool TryGetMemory(Extent extent, int atLeast, out Memory<byte> memory)

@@ -115,13 +115,15 @@ internal sealed partial class TieredBuffer(TierLoop tiers) : ISpillingBuffer
     }
 
     /// <summary>
-    /// Whether an extent waits: nobody appends to it or reads it at the moment, nor is about to. What a fast client reads, or a server is filling, stays.
+    /// Whether an extent waits: nobody appends to it or reads it at the moment, nor is about to. What a fast client reads, or will as soon as a server has
+    /// filled it, stays.
     /// </summary>
     public bool IsWaiting(Extent extent, long now)
     {
         if (State == BufferState.Failed || extent.Held == 0) return false;
         if (!extent.IsSealed && (_offered > 0 || now - _lastAppend < TierMover.QuietMs)) return false;
-        return now - _lastRead >= TierMover.QuietMs || extent.End <= _readAt || extent.Base > _readAt + tiers.ExtentBytes;
+        var lastSeen = State == BufferState.Open ? Math.Max(_lastRead, _lastAppend) : _lastRead;
+        return now - lastSeen >= TierMover.QuietMs || extent.End <= _readAt || extent.Base >= _readAt + tiers.BytesAtWork;
     }
 
     /// <summary>Lets nothing more be appended to an extent.</summary>

@@ -85,6 +85,31 @@ public sealed class DiskMemoryTests
     }
 
     [Test]
+    public async Task ManyQuickReaders_ReadEachEntryOnce()
+    {
+        const int each = 512 * KiB;
+        await using var rig = new StoreRig(o => o.MaxMemoryBytes = 1 * MiB);
+        var buffers = Enumerable.Range(0, 60).Select(i => rig.Whole(each, salt: i)).ToArray();
+        rig.Settle();
+        var reading = new List<Task>();
+        rig.Loop.Run(() => reading.AddRange(buffers.Select((buffer, salt) => ReadAsync(buffer, salt))));
+        rig.TurnUntil(() => reading.TrueForAll(r => r.IsCompleted));
+        Assert.That(reading.Select(r => r.Exception), Is.All.Null);
+        Assert.That(rig.Store.GetUsage()[0].ReadBytes, Is.LessThan(1.1 * buffers.Length * each), "whole entries were read for a small part of them");
+        rig.End();
+
+        static async Task ReadAsync(IBuffer buffer, int salt)
+        {
+            for (var at = 0L; at < buffer.Length;)
+            {
+                using var slice = await buffer.ReadAsync(at, 64 * KiB, CancellationToken.None);
+                Assert.That(slice.Memory.Span[^1], Is.EqualTo(StoreRig.ByteAt(at + slice.Length - 1, salt)));
+                at += slice.Length;
+            }
+        }
+    }
+
+    [Test]
     public async Task SmallContents_TakeSmallPlaces()
     {
         await using var rig = new StoreRig();
