@@ -38,6 +38,7 @@ internal sealed partial class Exchange : IDialer
         _staleForgiven = _freshOnly = false;
         _notBefore = 0;
         _replyLeaves = _contentReleased = false;
+        _resume = null;
         ResetTransfer();
     }
 
@@ -163,7 +164,8 @@ internal sealed partial class Exchange : IDialer
         LeaveStarved();
         if (_replyLeaves)
         {
-            Reply.Fail(text);
+            if (_resume is null) Reply.Fail(text);
+            else CutOff(_brokeAt!, text);
         }
         else
         {

@@ -33,6 +33,7 @@ internal sealed class JsonAccessLine : IAccessLineFormat, IDisposable
         if (entry.Group is { } group) _json.WriteString("group"u8, group);
         if (entry.Server is { } server) _json.WriteString("server"u8, server);
         _json.WriteNumber("attempts"u8, entry.Attempts);
+        if (entry.Resumes > 0) _json.WriteNumber("resumes"u8, entry.Resumes);
         _json.WriteString("end"u8, AccessLine.NameOf(entry.End));
         if (entry.Reason.Length > 0) _json.WriteString("reason"u8, entry.Reason);
         Text("referer"u8, entry.RequestField("Referer"u8));
