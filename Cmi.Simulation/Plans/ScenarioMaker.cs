@@ -7,6 +7,7 @@ internal sealed class ScenarioMaker
     private static readonly Fault[] ServerFaults = [Fault.Reset, Fault.Closed, Fault.HalfClosed, Fault.Silent, Fault.Slow, Fault.Garbage];
     private static readonly Phase[] ClientPhases = [Phase.RequestHead, Phase.RequestContent, Phase.Waiting, Phase.InReply, Phase.Idle];
     private static readonly Fault[] ClientFaults = [Fault.ClientReset, Fault.ClientClosed, Fault.ClientSilent, Fault.ClientSlow];
+    private static readonly Fault[] StopsInContent = [Fault.Reset, Fault.Closed, Fault.HalfClosed, Fault.Silent];
     private static readonly Fault[] OutageFaults = [Fault.Refused, Fault.Ignored, Fault.Died, Fault.Reset, Fault.Closed, Fault.Silent];
 
     private const int MostPieces = 1000;                            // of a message, so that a slow one ends within the time of a run
@@ -155,11 +156,20 @@ internal sealed class ScenarioMaker
     // What most servers have in common: a reply that breaks may be gone on with. Some have another version meanwhile, or answer in their own way.
     private void GiveVersions(List<ReplyPlan> replies)
     {
+        if (_serverFaults > 0 && _versions.NextDouble() < 0.3)
+        {
+            var stops = StopsInContent[_versions.Next(StopsInContent.Length)];
+            var framing = replies[0].Framing == ReplyFraming.UntilClose ? ReplyFraming.Chunked : replies[0].Framing;
+            if (replies.Count == 1) replies.Add(replies[0]);
+            replies[0] = replies[0] with { Fault = stops, Phase = Phase.InContent, Share = _versions.Next(1000), Framing = framing, Bytes = Math.Max(replies[0].Bytes, 30), Piece = 100 + (replies[0].Bytes / 5), Gap = 1 };
+        }
         for (var i = 0; i < replies.Count; i++)
         {
             var plan = replies[i] with { Status = 200, Version = i > 0 && _versions.NextDouble() < 0.15 ? 2 : 1 };
             if (plan.Version == 1) plan = plan with { Bytes = replies[0].Bytes };
-            if (i > 0 && _versions.NextDouble() < 0.3) plan = plan with { ToRest = (RestAnswer)_versions.Next(5) };
+            if (i > 0 && _versions.NextDouble() < 0.5) plan = plan with { ToRest = (RestAnswer)_versions.Next(5) };
+            // Of a reply that did not tell its length nobody can know it.
+            if (plan.ToRest == RestAnswer.Longer && replies.Exists(reply => reply.Framing != ReplyFraming.Length)) plan = plan with { ToRest = RestAnswer.Right };
             // The rest has a length: within it garbage would be content.
             if (i > 0 && plan is { Fault: Fault.Garbage, Phase: Phase.InContent }) plan = plan with { Fault = Fault.Reset };
             replies[i] = plan;
