@@ -63,7 +63,7 @@ internal sealed class Attempt(AskedRequest request, int number, ReplyPlan plan, 
 
     /// <summary>Whether its reply could be gone on with by another server if it broke.</summary>
     public bool IsResumable => request.Plan is { Method: "GET", Bytes: 0 } && plan is { Version: > 0, Status: 200 }
-        && !(request.Plan.TakesTrailers && plan.Framing == ReplyFraming.Chunked);
+        && !(request.Plan.TakesTrailers && plan is { Framing: ReplyFraming.Chunked, IsOld: false });
 
     /// <summary>Whether the server has given all of its reply away.</summary>
     public bool SaidWhole { get; set; }

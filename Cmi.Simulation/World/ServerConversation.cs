@@ -96,6 +96,7 @@ internal sealed class ServerConversation : IMessageSink
     {
         if (_asked is not { } asked) return;
         _isWhole = true;
+        _readsSlowly = false;                                       // what comes next has done nothing
         if (_contentReceived != asked.Plan.Bytes) _world.Violate("request-content", $"{asked} comes with {_contentReceived} bytes of content");
         if (!asked.SentWhole) _world.Violate("request-content", $"{asked} is whole at a server, and its client has not sent all of it");
         if (!_isAnswering)
