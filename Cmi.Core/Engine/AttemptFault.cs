@@ -33,6 +33,9 @@ internal enum AttemptFault : byte
     /// <summary>Its status code says that another server might do better.</summary>
     BadStatus,
 
+    /// <summary>It was asked for the rest of a reply that broke, and what it gave is not that.</summary>
+    NotTheRest,
+
     /// <summary>Not the server's fault: the buffer store failed.</summary>
     StoreFailed,
 }
@@ -55,5 +58,8 @@ internal static class AttemptFaults
 
         /// <summary>Whether the connection failed or broke: an honest accident, after which the first other attempt costs nothing.</summary>
         public bool IsOfConnection => fault is AttemptFault.ConnectFailed or AttemptFault.ConnectTimeout or AttemptFault.ConnectionLost;
+
+        /// <summary>Whether what had come of the reply is right as far as it goes, so that another server may go on with it: it stopped, and no more.</summary>
+        public bool IsOutlived => fault.IsOfConnection || fault is AttemptFault.HeadTimeout or AttemptFault.ContentTimeout;
     }
 }

@@ -86,6 +86,7 @@ public sealed partial class CmiEngine : IAsyncDisposable
         RepliesSpilled = _loops.Sum(loop => Volatile.Read(ref loop.Counters.RepliesSpilled)),
         OwnReplies = _loops.Sum(loop => Volatile.Read(ref loop.Counters.OwnReplies)),
         RepliesCut = _loops.Sum(loop => Volatile.Read(ref loop.Counters.RepliesCut)),
+        RepliesResumed = _loops.Sum(loop => Volatile.Read(ref loop.Counters.RepliesResumed)),
         Retries = _loops.Sum(loop => Volatile.Read(ref loop.Counters.Retries)),
         Changes = Volatile.Read(ref _changes),
         RefusedChanges = Volatile.Read(ref _refusedChanges),

@@ -24,6 +24,9 @@ public sealed record EngineStatistics
     /// <summary>Replies that failed after their first byte had left.</summary>
     public long RepliesCut { get; init; }
 
+    /// <summary>Times that another server went on with a reply which had failed after its first byte had left.</summary>
+    public long RepliesResumed { get; init; }
+
     /// <summary>Attempts that followed a failed one.</summary>
     public long Retries { get; init; }
 

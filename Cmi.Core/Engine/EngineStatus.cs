@@ -79,6 +79,7 @@ public sealed record EngineStatus
         Failures = counters.Sum(c => c.Failures.Sum()),
         Retries = counters.Sum(c => c.Retries.Sum()),
         RepliesCut = counters.Sum(c => Volatile.Read(ref c.RepliesCut)),
+        RepliesResumed = counters.Sum(c => Volatile.Read(ref c.RepliesResumed)),
         OpenConnections = engine.OpenConnections(health.Server),
         IdleConnections = counters.Sum(c => Volatile.Read(ref c.Idle)),
     };
@@ -118,6 +119,9 @@ public sealed record ServerStatus
 
     /// <summary>Replies that failed after their first byte had left.</summary>
     public long RepliesCut { get; init; }
+
+    /// <summary>Times that it went on with a reply which had failed after its first byte had left.</summary>
+    public long RepliesResumed { get; init; }
 
     /// <summary>Connections that are open or being dialled.</summary>
     public int OpenConnections { get; init; }

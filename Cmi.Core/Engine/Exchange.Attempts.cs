@@ -41,6 +41,7 @@ internal sealed partial class Exchange : IDialer
         _staleForgiven = _freshOnly = false;
         _notBefore = 0;
         _replyLeaves = _contentReleased = false;
+        _resume = null;
         ResetTransfer();
     }
 
@@ -171,7 +172,8 @@ internal sealed partial class Exchange : IDialer
         LeaveStarved();
         if (_replyLeaves)
         {
-            Reply.Fail(text);
+            if (_resume is null) Reply.Fail(text);
+            else CutOff(_brokeAt!, text);
         }
         else
         {

@@ -111,7 +111,7 @@ internal sealed partial class Exchange
         else _lease.Close();
         _lease = default;
         if (_watch is { } watch) watch.RequestBytes = Request.Length;
-        EndAttempt(_status);
+        EndAttempt(_resume is null ? _status : 206);
         if (Reply.IsStored) _state.Counters.RepliesStored++;
         Route.Group!.Health.Succeeded(_grant.Server, _state.Index, _attemptAt, _state.Loop.Now);
         LeaveStarved();

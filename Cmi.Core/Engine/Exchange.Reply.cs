@@ -9,7 +9,7 @@ namespace Cmi.Engine;
 // When and how the reply leaves, and what happens when the store has no room for it.
 internal sealed partial class Exchange
 {
-    private bool _replyLeaves;                                      // from here on there is no other attempt
+    private bool _replyLeaves;                                      // from here on no other attempt can take its place
     private MessageSender _leaving;
 
     /// <summary>Whether a byte of the reply has left, or is about to.</summary>

@@ -21,16 +21,11 @@ internal sealed partial class Exchange
         _watch?.AttemptFailed(fault, reason);
         var safe = RetryRule.IsSafe(_isIdempotent, _sentBytes > 0, _replyLeaves, !_contentReleased);
         if (!stale) TellHealth(fault, server);
-        DropServer(reason, stale || fault == AttemptFault.StoreFailed ? GrantOutcome.Unused : GrantOutcome.ServerFailed);
+        DropServer(reason, stale || fault is AttemptFault.StoreFailed or AttemptFault.NotTheRest ? GrantOutcome.Unused : GrantOutcome.ServerFailed);
         LeaveStarved();
         if (_replyLeaves)
         {
-            _state.Engine.Logger.ReplyCut(server, reason);
-            _state.Counters.RepliesCut++;
-            counters.RepliesCut++;
-            Reply.Fail(reason, withhold: fault == AttemptFault.CheckFailed);
-            _phase = Phase.Done;
-            Wake();
+            if (!TryResume(fault, server, counters, reason)) CutOff(server, reason, withhold: fault == AttemptFault.CheckFailed);
             return;
         }
         _state.Engine.Logger.AttemptFailed(_attempt, server, reason);

@@ -32,13 +32,18 @@ internal sealed partial class Exchange
 
     private void ResetTransfer()
     {
-        _sentBytes = _receivedBytes = 0;
+        ResetConnection();
         _status = 0;
-        _requestSent = _sendFailed = _isWaitPaused = false;
-        _scanned = _interim = 0;
         _trailers?.Reset();
         _interims?.Reset();
         EndChecks();
+    }
+
+    private void ResetConnection()
+    {
+        _sentBytes = _receivedBytes = 0;
+        _requestSent = _sendFailed = _isWaitPaused = false;
+        _scanned = _interim = 0;
     }
 
     /// <summary>Step 7: the request goes out, written anew from its parsed form.</summary>
@@ -49,8 +54,9 @@ internal sealed partial class Exchange
         var framing = MessageFraming.ToServer(_requestFraming, IsRequestWhole ? Request.Length : null);
         _watch?.Connected();
         RequestHead.Truncate(_requestHeadLength);
-        _watch?.WriteTraceFields(RequestHead);
-        RequestWriter.WriteEnd(RequestHead, framing);
+        if (_resume is not null) WriteRestHead();
+        _watch?.WriteTraceFields(AttemptHead);
+        RequestWriter.WriteEnd(AttemptHead, framing);
         _sender = new(framing);
         _lease.Connection.SetOwner(this);
     }
@@ -59,7 +65,7 @@ internal sealed partial class Exchange
     {
         if (_requestSent || _sendFailed) return;
         var (connection, gather, before) = (_lease.Connection, _state.ToServer, _sentBytes);
-        var status = _sender.Send(connection, ref _sendQueue, gather, _state.Memory, RequestHead.Written, Request, ref _sentBytes);
+        var status = _sender.Send(connection, ref _sendQueue, gather, _state.Memory, AttemptHead.Written, Request, ref _sentBytes);
         if (gather.Length > 0 && status is not (SendStatus.Blocked or SendStatus.Failed))
         {
             var flushed = _sendQueue.Send(connection, _state.Memory, gather, default, ref _sentBytes, out _);
@@ -178,25 +184,38 @@ internal sealed partial class Exchange
             AttemptFailed(AttemptFault.BadReply, error.Explanation);
             return false;
         }
+        if (_resume is not null) return Join(head, start, end);
         BeginChecks(head);
         _status = head.Status;
-        _watch?.ReplyHeadCame();
-        _serverKeeps = MessageFraming.IsPersistent(head, _replyFraming);
         _isStream = CommitRule.IsStream(head);
-        _decoder = new(_replyFraming);
         ResponseHeadWriter.WriteHead(ReplyHead, head, _state.Date);
         _headAt = _state.Loop.Now;
-        _phase = Phase.Content;
-        _phaseDeadline = _headAt + Settings.ServerContent;
-        _isWaitPaused = false;
+        BeginContent(head);
         if (TryTakeDirect(start, end)) return false;
         if (!Reply.TryOpen(_replyFraming.Kind == FramingKind.Length ? _replyFraming.Length : null))
         {
             DecideFull();
             return false;
         }
-        if (Reply.CheckRoom() == RoomAnswer.Ok) return TakeIn(_state.Memory.Scratch.AsSpan(start, end - start));
-        _received.Set(_state.Memory, _state.Memory.Scratch.AsSpan(start, end - start));
+        return TakeFirst(start, end);
+    }
+
+    private void BeginContent(ResponseHead head)
+    {
+        _watch?.ReplyHeadCame();
+        _serverKeeps = MessageFraming.IsPersistent(head, _replyFraming);
+        _decoder = new(_replyFraming);
+        _phase = Phase.Content;
+        _phaseDeadline = _state.Loop.Now + Settings.ServerContent;
+        _isWaitPaused = false;
+    }
+
+    /// <summary>Takes what has come with the head.</summary>
+    private bool TakeFirst(int start, int end)
+    {
+        var content = _state.Memory.Scratch.AsSpan(start, end - start);
+        if (Reply.CheckRoom() == RoomAnswer.Ok) return TakeIn(content);
+        _received.Set(_state.Memory, content);
         return true;
     }
 

@@ -14,6 +14,7 @@ namespace Cmi.Engine;
 /// Receiving ─▶ Waiting ─▶ Queued ─▶ Connecting ─▶ Head ─▶ Content ─▶ Done        Head ─▶ Tunnel
 ///                 ▲          │           │          │        │        ▲
 ///                 └──────────┴── another attempt ───┴────────┘        └── from anywhere: a reply of our own
+///                                (the whole reply anew; or the rest, of one that leaves)
 /// </code>
 /// Reused: <see cref="Begin"/> to <see cref="End"/> is one life. <para>Threading: its loop.</para>
 /// </summary>
@@ -227,45 +228,6 @@ internal sealed partial class Exchange : IConnectionOwner
                     break;
             }
             if (_phase == before || IsWoken) return _phase != first || _sentBytes != sent || _receivedBytes != received;
-        }
-    }
-
-    /// <summary>When <see cref="CheckDeadlines"/> should be called, in milliseconds of the loop.</summary>
-    public long Due => _phase switch
-    {
-        Phase.Receiving => Settings.RequestCommit == CommitMode.UpTo ? _startedAt + Settings.RequestHoldTime : long.MaxValue,
-        Phase.Waiting => _notBefore > _state.Loop.Now ? _notBefore : long.MaxValue,
-        Phase.Queued => Math.Min(_queueDeadline, _deadline),
-        Phase.Connecting or Phase.Head => Math.Min(IsWaitPaused ? long.MaxValue : _phaseDeadline, _deadline),
-        Phase.Content => Math.Min(_replyLeaves ? long.MaxValue : Math.Min(_deadline, HoldEnds), IsWaitPaused ? long.MaxValue : _phaseDeadline),
-        _ => long.MaxValue,
-    };
-
-    /// <summary>Ends what has lasted too long.</summary>
-    public void CheckDeadlines(long now)
-    {
-        switch (_phase)
-        {
-            case Phase.Receiving when now >= Due:
-            case Phase.Waiting:
-                Wake();
-                return;
-            case Phase.Queued when now >= Math.Min(_queueDeadline, _deadline):
-                if (_lastStatus != 0) Decide(_lastStatus, "No other server had a slot free in time.");
-                else Decide(503, "No server had a slot free in time.");
-                return;
-            case Phase.Connecting or Phase.Head or Phase.Content when !_replyLeaves && now >= _deadline:
-                AttemptFailed(AttemptFault.ExchangeTimeout, "the exchange took too long");
-                return;
-            case Phase.Connecting when now >= _phaseDeadline:
-                AttemptFailed(AttemptFault.ConnectTimeout, "it did not accept a connection in time");
-                return;
-            case Phase.Head when !IsWaitPaused && now >= _phaseDeadline:
-                AttemptFailed(AttemptFault.HeadTimeout, "it sent no reply head in time");
-                return;
-            case Phase.Content when !IsWaitPaused && now >= _phaseDeadline:
-                AttemptFailed(AttemptFault.ContentTimeout, "it sent no further content in time");
-                return;
         }
     }
 

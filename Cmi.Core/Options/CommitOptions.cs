@@ -101,13 +101,13 @@ public sealed class ReplyOptions
     internal IEnumerable<IReplyCheck> AllChecks => Inherited is null ? Checks : Inherited.AllChecks.Concat(Checks);
 
     /// <summary>
-    /// Whether a reply to GET that breaks after it has begun to leave is gone on with from another server, by a range request under its strong ETag. Only where
-    /// equal ETags mean equal bytes at all servers, as RFC 9110 §8.8.1 asks of them.
+    /// Whether another server goes on with a reply to GET that stops after it has begun to leave: by a range request under its strong validator, where it has one
+    /// and its server accepts ranges. Turn it off where equal ETags do not mean equal bytes at all servers, as RFC 9110 §8.8.1 asks of them.
     /// </summary>
-    /// <value><see langword="false"/> by default.</value>
+    /// <value><see langword="true"/> by default.</value>
     public bool Resume
     {
-        get => _resume ?? Inherited?.Resume ?? false;
+        get => _resume ?? Inherited?.Resume ?? true;
         set => _resume = value;
     }
 }

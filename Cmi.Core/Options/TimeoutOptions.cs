@@ -35,7 +35,7 @@ public abstract class RouteTimeoutOptions
         set => _serverHead = value;
     }
 
-    /// <summary>Between two reads of reply content. Then another attempt, or 504, or a visible cut of a reply that had begun to leave.</summary>
+    /// <summary>Between two reads of reply content. Then another attempt, or 504; of a reply that had begun to leave another server gives the rest, or the client sees the cut.</summary>
     /// <value>30 s by default; above 0, at most 1 day.</value>
     public TimeSpan ServerContent
     {

@@ -55,6 +55,7 @@ internal static class Attributes
         AttemptFault.BadReply => "bad_reply",
         AttemptFault.CheckFailed => "check_failed",
         AttemptFault.BadStatus => "bad_status",
+        AttemptFault.NotTheRest => "not_the_rest",
         AttemptFault.StoreFailed => "store_failed",
         _ => Other,
     };

@@ -34,6 +34,7 @@ internal sealed partial class CmiMetrics
         _meter.CreateObservableCounter("cmi.server.failures", () => PerFault(c => c.Failures), "{attempt}", "Attempts that failed, by cause.");
         _meter.CreateObservableCounter("cmi.retries", () => PerFault(c => c.Retries), "{attempt}", "Attempts that followed a failed one, by the cause and the server of that one.");
         _meter.CreateObservableCounter("cmi.replies.cut", () => PerServer(c => Volatile.Read(ref c.RepliesCut)), "{reply}", "Replies that failed after their first byte had left.");
+        _meter.CreateObservableCounter("cmi.replies.resumed", () => PerServer(c => Volatile.Read(ref c.RepliesResumed)), "{reply}", "Times that a server went on with a reply that had failed after its first byte had left.");
     }
 
     private void CreateObservedOfBuffers()

@@ -15,13 +15,13 @@ internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time
 
     // Readings of the clock.
     private long _began, _asked, _granted, _connected, _headCame, _whole, _leaves;
-    private TimeSpan _head, _content, _queue, _connect, _serverHead, _serverContent, _held;
+    private TimeSpan _head, _content, _queue, _connect, _serverHead, _serverContent, _held, _heldBack;
     private Activity? _span, _attemptSpan;
     private ServerLabels? _server;
     private string? _group;
     private string? _failure;                                       // of the last attempt that failed
     private Method _method;
-    private int _attempts;
+    private int _attempts, _resumes;
     private bool _attemptOpen;
 
     /// <summary>Whether the exchange is traced, so that the trace fields of its client are not passed on but written anew for each attempt.</summary>
@@ -37,8 +37,8 @@ internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time
     {
         _began = time.GetTimestamp();
         _asked = _granted = _connected = _headCame = _whole = _leaves = NotYet;
-        _content = _queue = _connect = _serverHead = _serverContent = _held = default;
-        (_method, _head, RequestBytes, _attempts, _attemptOpen) = (method, headWait, 0, 0, false);
+        _content = _queue = _connect = _serverHead = _serverContent = _held = _heldBack = default;
+        (_method, _head, RequestBytes, _attempts, _resumes, _attemptOpen) = (method, headWait, 0, 0, 0, false);
         (_span, _attemptSpan, _server, _group, _failure) = (null, null, null, null, null);
     }
 
@@ -121,7 +121,20 @@ internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time
     }
 
     /// <summary>The reply begins to leave for the client.</summary>
-    public void Leaves() => _leaves = time.GetTimestamp();
+    public void Leaves()
+    {
+        _leaves = time.GetTimestamp();
+        // A reply that was whole before waited for its turn; one that flows waited for its commit point.
+        _heldBack = Since(_whole != NotYet ? _whole : _headCame, _leaves);
+    }
+
+    /// <summary>Another server goes on with the reply.</summary>
+    /// <param name="offset">Behind how many bytes of its content.</param>
+    public void Resumed(long offset)
+    {
+        _resumes++;
+        _attemptSpan?.SetTag("cmi.reply.resumed_at", offset);
+    }
 
     /// <summary>The exchange has ended: metrics, trace and access log are told.</summary>
     public void End(in ExchangeEnding ending)
@@ -149,14 +162,11 @@ internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time
         {
             Time = time.GetUtcNow(), Id = ending.Id, Client = ending.Client, RequestHead = ending.RequestHead,
             ClientMinorVersion = ending.ClientMinorVersion, Status = ending.Status, RequestBytes = RequestBytes, ReplyBytes = ending.ReplyBytes,
-            Group = _group, Server = _server?.Text, Attempts = _attempts, End = ending.End,
+            Group = _group, Server = _server?.Text, Attempts = _attempts, Resumes = _resumes, End = ending.End,
             Reason = ending.End == ExchangeEnd.Whole ? "" : _failure ?? ending.Reason, TraceId = traceId,
-            Times = new(_head, _content, _queue, _connect, _serverHead, _serverContent, _held, HeldBack, Since(_leaves, now), total),
+            Times = new(_head, _content, _queue, _connect, _serverHead, _serverContent, _held, _heldBack, Since(_leaves, now), total),
         });
     }
-
-    // A reply that was whole before it left waited for its turn; one that flowed waited for its commit point.
-    private TimeSpan HeldBack => _leaves == NotYet ? default : _whole != NotYet && _whole <= _leaves ? time.GetElapsedTime(_whole, _leaves) : Since(_headCame, _leaves);
 
     private TimeSpan Since(long then, long now) => then == NotYet ? default : time.GetElapsedTime(then, now);
 

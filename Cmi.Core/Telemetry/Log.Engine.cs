@@ -29,6 +29,9 @@ internal static partial class Log
     [LoggerMessage(2012, LogLevel.Debug, "A client connection ended early: {Reason}.")]
     public static partial void ClientCut(this ILogger logger, string reason);
 
+    [LoggerMessage(2013, LogLevel.Information, "A reply that broke after it had begun to leave goes on from server {Server} at byte {Offset}.")]
+    public static partial void ReplyResumed(this ILogger logger, ServerAddress server, long offset);
+
     [LoggerMessage(2020, LogLevel.Error, "The buffer store failed.")]
     public static partial void BufferStoreFailed(this ILogger logger, Exception? exception);
 

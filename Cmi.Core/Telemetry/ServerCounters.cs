@@ -18,6 +18,9 @@ internal sealed class ServerCounters(ServerLabels labels)
     /// <summary>Replies that failed after their first byte had left for the client.</summary>
     public long RepliesCut;
 
+    /// <summary>Times that it went on with a reply which another attempt had begun.</summary>
+    public long RepliesResumed;
+
     /// <summary>Attempts that failed, by <see cref="AttemptFault"/>.</summary>
     public readonly long[] Failures = new long[AttemptFaults.Count];
 

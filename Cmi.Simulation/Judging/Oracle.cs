@@ -19,6 +19,7 @@ internal sealed class Oracle(SimulatedWorld world)
         if (attempt is not null)
         {
             if (attempt.Failure != Fault.None) return Cause.Server;
+            if (attempt is { RestFrom: not null, SaidHead: true, GivesRest: false }) return Cause.Server;        // not the rest that was asked for
             // What ends with the connection is never whole for those who do not trust a close.
             if (Terms.TrustClose == CloseTrust.Never && attempt.Plan.Framing == ReplyFraming.UntilClose) return Cause.Server;
             if (!attempt.SaidHead && Now - attempt.At >= Terms.ServerHead) return Cause.Server;
@@ -87,10 +88,15 @@ internal sealed class Oracle(SimulatedWorld world)
         if (exchange is null && !began && client.WasIdleFor(Terms.ClientIdle)) return;
         var last = request.Attempts.Count > 0 ? request.Attempts[^1] : null;
         var failed = last is not null && exchange?.Grants is [.., { IsOpen: false, Cause: not Cause.Unknown }];
-        if (failed && last!.SaidHead && Terms.ReplyCommit != CommitMode.Whole) return;
+        if (failed && (last!.SaidHead || last.RestFrom is not null) && Terms.ReplyCommit != CommitMode.Whole && !CouldGoOn(last, exchange!)) return;
         if (world.Store.TryExcuse()) return;
         world.Violate(Terms.ReplyCommit == CommitMode.Whole ? "cut-under-whole" : "broken", $"{how}, and there is no reason for it: {request}");
     }
+
+    // Nobody was asked for the rest of a reply that has stopped, and could have been.
+    private bool CouldGoOn(Attempt last, ExchangeRecord exchange) =>
+        Terms is { Resume: true, HasTightBudget: false } && exchange is { Grants.Count: 1, IsRefused: false, LongestWait: < Terms.Queue } && Terms.Attempts > 1
+        && last is { IsResumable: true, Failure: Fault.Reset or Fault.Closed or Fault.HalfClosed or Fault.Silent } && !world.Store.HasFailed && !world.Store.HasBeenFull;
 
     /// <summary>Whether an error is allowed, since no other attempt was possible.</summary>
     private bool MayGiveUp(AskedRequest request, ExchangeRecord exchange)

@@ -49,6 +49,22 @@ internal sealed class Attempt(AskedRequest request, int number, ReplyPlan plan, 
     public long LastProgress { get; set; }
     public bool SaidHead { get; set; }
 
+    /// <summary>Behind how many bytes the rest of a reply was asked for; none: all of it was.</summary>
+    public int? RestFrom { get; set; }
+
+    /// <summary>Under which tag the rest was asked for.</summary>
+    public string? RestTag { get; set; }
+
+    /// <summary>Whether what it gives is the rest that was asked for.</summary>
+    public bool GivesRest { get; set; }
+
+    /// <summary>What its content follows from, beside the request and the place.</summary>
+    public int Content => plan.Version == 0 ? number : Pattern.OfVersion + plan.Version;
+
+    /// <summary>Whether its reply could be gone on with by another server if it broke.</summary>
+    public bool IsResumable => request.Plan is { Method: "GET", Bytes: 0 } && plan is { Version: > 0, Status: 200 }
+        && !(request.Plan.TakesTrailers && plan is { Framing: ReplyFraming.Chunked, IsOld: false });
+
     /// <summary>Whether the server has given all of its reply away.</summary>
     public bool SaidWhole { get; set; }
 
@@ -56,7 +72,7 @@ internal sealed class Attempt(AskedRequest request, int number, ReplyPlan plan, 
     public Fault Failure { get; set; }
 
     public override string ToString() =>
-        $"{number} at server {server} at {At}: {plan.Status} {plan.Framing} {plan.Bytes} bytes{(plan.Fault == Fault.None ? "" : $", {plan.Fault} {plan.Phase} {plan.Share}‰ gap {plan.Gap}")}," +
+        $"{number} at server {server} at {At}: {plan.Status} {plan.Framing} {plan.Bytes} bytes{(plan.Version > 0 ? $" v{plan.Version}" : "")}{(RestFrom is { } from ? $" from {from} ({plan.ToRest})" : "")}{(plan.Fault == Fault.None ? "" : $", {plan.Fault} {plan.Phase} {plan.Share}‰ gap {plan.Gap}")}," +
         $" failed by {Failure}, head {SaidHead}, whole {SaidWhole}";
 }
 

@@ -113,6 +113,25 @@ internal enum ReplyFraming : byte
     UntilClose,
 }
 
+/// <summary>What a server does that is asked for the rest of a reply.</summary>
+internal enum RestAnswer : byte
+{
+    /// <summary>It gives the rest, if it has the version that is asked for; else it gives all that it has.</summary>
+    Right,
+
+    /// <summary>It gives all that it has.</summary>
+    All,
+
+    /// <summary>It gives a part that begins elsewhere.</summary>
+    Elsewhere,
+
+    /// <summary>It gives a part of something longer.</summary>
+    Longer,
+
+    /// <summary>It gives a part of another version, and says so.</summary>
+    OtherVersion,
+}
+
 /// <summary>What a server does with a request.</summary>
 internal sealed record ReplyPlan
 {
@@ -121,6 +140,15 @@ internal sealed record ReplyPlan
 
     /// <summary>Content, in bytes.</summary>
     public int Bytes { get; init; }
+
+    /// <summary>
+    /// Which version of a representation that all servers have it gives, under a strong ETag; its content is the same whoever gives it. 0: content of its own,
+    /// without an ETag.
+    /// </summary>
+    public int Version { get; init; }
+
+    /// <summary>What it does if only the rest is asked for.</summary>
+    public RestAnswer ToRest { get; init; }
 
     /// <summary>Interim (103) responses before it.</summary>
     public int Interims { get; init; }

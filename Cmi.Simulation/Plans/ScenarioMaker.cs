@@ -7,11 +7,12 @@ internal sealed class ScenarioMaker
     private static readonly Fault[] ServerFaults = [Fault.Reset, Fault.Closed, Fault.HalfClosed, Fault.Silent, Fault.Slow, Fault.Garbage];
     private static readonly Phase[] ClientPhases = [Phase.RequestHead, Phase.RequestContent, Phase.Waiting, Phase.InReply, Phase.Idle];
     private static readonly Fault[] ClientFaults = [Fault.ClientReset, Fault.ClientClosed, Fault.ClientSilent, Fault.ClientSlow];
+    private static readonly Fault[] StopsInContent = [Fault.Reset, Fault.Closed, Fault.HalfClosed, Fault.Silent];
     private static readonly Fault[] OutageFaults = [Fault.Refused, Fault.Ignored, Fault.Died, Fault.Reset, Fault.Closed, Fault.Silent];
 
     private const int MostPieces = 1000;                            // of a message, so that a slow one ends within the time of a run
 
-    private readonly Random _random;
+    private readonly Random _random, _versions;
     private readonly int _seed;
     private readonly double _serverFaults, _clientFaults;
     private readonly bool _isNarrow;
@@ -21,7 +22,7 @@ internal sealed class ScenarioMaker
 
     private ScenarioMaker(int seed)
     {
-        (_seed, _random) = (seed, new(seed));
+        (_seed, _random, _versions) = (seed, new(seed), new(~seed));
         _serverFaults = Pick(0, 0.02, 0.1, 0.4);
         _clientFaults = Pick(0, 0.05, 0.3);
         _isNarrow = Chance(0.15);
@@ -81,6 +82,7 @@ internal sealed class ScenarioMaker
             StoreDelays = Chance(0.25) ? Pick(5, 200) : 0,
             DrainAt = Chance(0.15) ? _random.Next(1, 2 * _spread) : 0,
             HasTightBudget = Chance(0.2),
+            Resume = _versions.NextDouble() < 0.9,
         };
     }
 
@@ -134,6 +136,7 @@ internal sealed class ScenarioMaker
         var replies = new List<ReplyPlan>();
         for (var more = true; more && replies.Count < 5; more = replies[^1].Fault != Fault.None) replies.Add(Reply(method, bytes));
         if (replies.Exists(reply => reply is { Fault: not Fault.None, Phase: Phase.SendingContent }) && bytes < 2) bytes = _random.Next(2, _mostBytes);
+        if (method == "GET" && bytes == 0 && _versions.NextDouble() < 0.5) GiveVersions(replies);
         return new()
         {
             Id = ++_lastId,
@@ -148,6 +151,29 @@ internal sealed class ScenarioMaker
             Gap = slow ? Pick(1, 20) : 0,
             Replies = replies,
         };
+    }
+
+    // What most servers have in common: a reply that breaks may be gone on with. Some have another version meanwhile, or answer in their own way.
+    private void GiveVersions(List<ReplyPlan> replies)
+    {
+        if (_serverFaults > 0 && _versions.NextDouble() < 0.3)
+        {
+            var stops = StopsInContent[_versions.Next(StopsInContent.Length)];
+            var framing = replies[0].Framing == ReplyFraming.UntilClose ? ReplyFraming.Chunked : replies[0].Framing;
+            if (replies.Count == 1) replies.Add(replies[0]);
+            replies[0] = replies[0] with { Fault = stops, Phase = Phase.InContent, Share = _versions.Next(1000), Framing = framing, Bytes = Math.Max(replies[0].Bytes, 30), Piece = 100 + (replies[0].Bytes / 5), Gap = 1 };
+        }
+        for (var i = 0; i < replies.Count; i++)
+        {
+            var plan = replies[i] with { Status = 200, Version = i > 0 && _versions.NextDouble() < 0.15 ? 2 : 1 };
+            if (plan.Version == 1) plan = plan with { Bytes = replies[0].Bytes };
+            if (i > 0 && _versions.NextDouble() < 0.5) plan = plan with { ToRest = (RestAnswer)_versions.Next(5) };
+            // Of a reply that did not tell its length nobody can know it.
+            if (plan.ToRest == RestAnswer.Longer && replies.Exists(reply => reply.Framing != ReplyFraming.Length)) plan = plan with { ToRest = RestAnswer.Right };
+            // The rest has a length: within it garbage would be content.
+            if (i > 0 && plan is { Fault: Fault.Garbage, Phase: Phase.InContent }) plan = plan with { Fault = Fault.Reset };
+            replies[i] = plan;
+        }
     }
 
     private ReplyPlan Reply(string method, int requestBytes)

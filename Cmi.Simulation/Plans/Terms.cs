@@ -28,6 +28,7 @@ internal sealed record Terms
     public int HoldBytes { get; init; }
     public CloseTrust TrustClose { get; init; }
     public bool AlwaysStore { get; init; }
+    public bool Resume { get; init; }
     public int MaxPipelined { get; init; } = 64;
     public int MaxPipelinedBytes { get; init; } = 1 << 20;
     public Distribution Distribute { get; init; }
@@ -78,6 +79,7 @@ internal sealed record Terms
         if (!HasTightBudget) options.Retry.BudgetMinimumPerSecond = 1_000_000;
         (options.Reply.Commit, options.Reply.HoldBytes, options.Reply.HoldTime, options.Reply.TrustClose) = (ReplyCommit, HoldBytes, Ms(HoldTime), TrustClose);
         (options.Request.Commit, options.Request.HoldBytes, options.Request.HoldTime) = (RequestCommit, HoldBytes, Ms(HoldTime));
+        options.Reply.Resume = Resume;
         options.Buffers.Always = AlwaysStore;
         (options.Limits.MaxPipelinedRequests, options.Limits.MaxPipelinedBytes) = (MaxPipelined, MaxPipelinedBytes);
         (options.Limits.MaxQueuedRequests, options.Limits.MaxConnections) = (MaxQueued, MaxClients);

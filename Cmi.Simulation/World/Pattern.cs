@@ -11,6 +11,9 @@ internal static class Pattern
     /// <summary>The attempt that stands for the request's own content.</summary>
     public const int Request = 0;
 
+    /// <summary>With the number of a version behind it: what stands for all attempts that give this version.</summary>
+    public const int OfVersion = 100;
+
     /// <summary>Writes content.</summary>
     /// <param name="into">Where to.</param>
     /// <param name="id">The request.</param>

@@ -13,20 +13,25 @@ internal sealed class ReplyBytes
     public ReplyBytes(RequestPlan request, Attempt attempt)
     {
         var plan = attempt.Plan;
-        var framing = plan is { IsOld: true, Framing: ReplyFraming.Chunked } ? ReplyFraming.Length : plan.Framing;
+        var part = RestPart.Of(request, attempt);
+        attempt.GivesRest = part is not null && plan.ToRest == RestAnswer.Right;
+        var framing = part is not null || plan is { IsOld: true, Framing: ReplyFraming.Chunked } ? ReplyFraming.Length : plan.Framing;
         var hasContent = HasContent(request, plan);
+        var (first, length, version) = part is { } given ? (given.First, given.Last - given.First + 1, given.Version) : (0, plan.Bytes, plan.Version);
         var head = new StringBuilder();
         for (var i = 0; i < plan.Interims && !plan.IsOld; i++) head.Append(CultureInfo.InvariantCulture, $"HTTP/1.1 103 Early Hints\r\nX-Mark: {request.Id}\r\n\r\n");
         var interims = head.Length;
-        head.Append(CultureInfo.InvariantCulture, $"HTTP/1.{(plan.IsOld ? 0 : 1)} {plan.Status} Any\r\nX-Mark: {request.Id}\r\nX-Attempt: {request.Id}.{attempt.Number}.{plan.Bytes}\r\n");
+        head.Append(CultureInfo.InvariantCulture, $"HTTP/1.{(plan.IsOld ? 0 : 1)} {(part is null ? plan.Status : 206)} Any\r\nX-Mark: {request.Id}\r\nX-Attempt: {request.Id}.{attempt.Number}.{plan.Bytes}\r\n");
         if (plan.SaysClose) head.Append("Connection: close\r\n");
-        if (framing == ReplyFraming.Length && plan.Status != 204) head.Append(CultureInfo.InvariantCulture, $"Content-Length: {plan.Bytes}\r\n");
+        if (version > 0) head.Append(CultureInfo.InvariantCulture, $"ETag: {RestPart.Tag(request.Id, version)}\r\nAccept-Ranges: bytes\r\n");
+        if (part is { } range) head.Append(CultureInfo.InvariantCulture, $"Content-Range: bytes {range.First}-{range.Last}/{range.Total}\r\n");
+        if (framing == ReplyFraming.Length && plan.Status != 204) head.Append(CultureInfo.InvariantCulture, $"Content-Length: {length}\r\n");
         if (framing == ReplyFraming.Chunked && plan.Status != 204) head.Append("Transfer-Encoding: chunked\r\n");
         var bytes = new List<byte>(Encoding.ASCII.GetBytes(head.Append("\r\n").ToString()));
         HeadLength = bytes.Count;
         EndsWithConnection = hasContent && framing == ReplyFraming.UntilClose;
-        var content = new byte[hasContent ? plan.Bytes : 0];
-        Pattern.Fill(content, request.Id, attempt.Number, 0);
+        var content = new byte[hasContent ? length : 0];
+        Pattern.Fill(content, request.Id, version == 0 ? attempt.Number : Pattern.OfVersion + version, first);
         // Garbage in chunks must stand where a size is due: within a chunk it would be content.
         var (atChunk, strikes) = (HeadLength, HeadLength + (int)(plan.Share * (long)content.Length / 1000));
         if (hasContent && framing == ReplyFraming.Chunked)

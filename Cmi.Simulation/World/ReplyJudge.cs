@@ -76,7 +76,7 @@ internal sealed class ReplyJudge : IMessageSink
     {
         if (_attempt is { } attempt)
         {
-            if (!Pattern.Matches(content, attempt.Request.Plan.Id, attempt.Number, _length)) Violate("content", $"the reply has other content behind byte {_length} than attempt {attempt.Number} of {Front}");
+            if (!Pattern.Matches(content, attempt.Request.Plan.Id, attempt.Content, _length)) Violate("content", $"the reply has other content behind byte {_length} than attempt {attempt.Number} of {Front}");
             _client.InReply(Front!, (double)_length / Math.Max(1, attempt.Plan.Bytes));
         }
         _length += content.Length;
@@ -145,7 +145,8 @@ internal sealed class ReplyJudge : IMessageSink
     {
         var expected = ReplyBytes.HasContent(request.Plan, attempt.Plan) ? attempt.Plan.Bytes : 0;
         if (_length != expected) Violate("short", $"the reply has {_length} bytes of content, its server meant {expected}: {request}");
-        if (!attempt.SaidWhole) Violate("incomplete", $"the reply is given out as whole, and its server has not said all of it: {request}");
+        var isWhole = attempt.SaidWhole || request.Attempts.Exists(later => later.Number > attempt.Number && later is { GivesRest: true, SaidWhole: true } && later.Plan.Version == attempt.Plan.Version);
+        if (!isWhole) Violate("incomplete", $"the reply is given out as whole, and its server has not said all of it: {request}");
         if (!_isChunked) return;
         var trail = $"X-Trail: {ReplyBytes.Trail(request.Plan.Id, attempt.Number)}\r\n";
         if (trailers.Length > 0 && (trailers != trail || !request.Plan.TakesTrailers)) Violate("trailers", $"the reply ends with '{trailers}': {request}");

@@ -65,6 +65,7 @@ internal sealed class ServerConversation : IMessageSink
         if (_asked is not { } asked) return ContentEnd.None;
         if (HeadText.Field(head, "Host") != "simulated" || HeadText.Field(head, "X-Mark") != Text(asked.Plan.Id) || HeadText.Field(head, "Via") is null)
             _world.Violate("request", $"{asked} comes with other fields: {head}");
+        if (HeadText.Field(head, "Range") is { } range) TakeRange(asked, range, HeadText.Field(head, "If-Range"));
         if (HeadText.Field(head, "Transfer-Encoding") is { } coding)
         {
             if (coding != "chunked" || HeadText.Field(head, "Content-Length") is not null) _world.Violate("request", $"{asked} comes with the framing: {head}");
@@ -73,6 +74,15 @@ internal sealed class ServerConversation : IMessageSink
         if (HeadText.Field(head, "Content-Length") is not { } text) return ContentEnd.None;
         if (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out length) || length != asked.Plan.Bytes) _world.Violate("request", $"{asked} comes with the length {text}");
         return ContentEnd.Length;
+    }
+
+    // No client asks for a part: it is the rest of a reply that has broken, of which the head was said.
+    private void TakeRange(AskedRequest asked, string range, string? tag)
+    {
+        var from = range.StartsWith("bytes=", StringComparison.Ordinal) && int.TryParse(range.AsSpan(6, Math.Max(0, range.IndexOf('-') - 6)), NumberStyles.None, CultureInfo.InvariantCulture, out var first) ? first : -1;
+        var begun = asked.Attempts.Find(before => before is { RestFrom: null, SaidHead: true, IsResumable: true } && before != _attempt && tag == RestPart.Tag(asked.Plan.Id, before.Plan.Version));
+        if (from < 0 || begun is null || from > begun.Plan.Bytes) _world.Violate("request", $"the rest '{range}' of {tag} is asked for: {asked}");
+        (_attempt!.RestFrom, _attempt.RestTag) = (from, tag);
     }
 
     public void OnContent(ReadOnlySpan<byte> content)
@@ -86,6 +96,7 @@ internal sealed class ServerConversation : IMessageSink
     {
         if (_asked is not { } asked) return;
         _isWhole = true;
+        _readsSlowly = false;                                       // what comes next has done nothing
         if (_contentReceived != asked.Plan.Bytes) _world.Violate("request-content", $"{asked} comes with {_contentReceived} bytes of content");
         if (!asked.SentWhole) _world.Violate("request-content", $"{asked} is whole at a server, and its client has not sent all of it");
         if (!_isAnswering)
