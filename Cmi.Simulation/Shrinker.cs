@@ -47,7 +47,14 @@ internal static class Shrinker
         if (old.Terms.Loops > 1) yield return old with { Terms = old.Terms with { Loops = 1 } };
         if (old.Terms.StoreDelays > 0) yield return old with { Terms = old.Terms with { StoreDelays = 0 } };
         if (old.Terms.StoreFailures > 0) yield return old with { Terms = old.Terms with { StoreFailures = 0 } };
-        if (old.Terms.StoreBytes != plain.StoreBytes) yield return old with { Terms = old.Terms with { StoreBytes = plain.StoreBytes } };
+        if (old.Terms.Tiers is not [{ Medium: Medium.Ram, Bytes: 64 << 20 }]) yield return old with { Terms = old.Terms with { Tiers = plain.Tiers } };
+        for (var i = 0; i < old.Terms.Tiers.Count; i++)
+        {
+            if (old.Terms.Tiers.Count > 1) yield return old with { Terms = old.Terms with { Tiers = [.. old.Terms.Tiers.Where((_, index) => index != i)] } };
+            for (var f = 0; f < old.Terms.Tiers[i].Faults.Count; f++)
+                yield return old with { Terms = old.Terms with { Tiers = [.. old.Terms.Tiers.Select((tier, index) => index == i ? tier with { Faults = [.. tier.Faults.Where((_, at) => at != f)] } : tier)] } };
+        }
+        for (var i = 0; i < old.Terms.Swaps.Count; i++) yield return old with { Terms = old.Terms with { Swaps = [.. old.Terms.Swaps.Where((_, index) => index != i)] } };
         if (old.Terms.Capacity != plain.Capacity) yield return old with { Terms = old.Terms with { Capacity = plain.Capacity } };
         if (old.Terms.MaxReceive != plain.MaxReceive) yield return old with { Terms = old.Terms with { MaxReceive = plain.MaxReceive } };
         if (old.Terms.MaxSend != plain.MaxSend) yield return old with { Terms = old.Terms with { MaxSend = plain.MaxSend } };

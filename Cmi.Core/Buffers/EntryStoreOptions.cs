@@ -19,7 +19,7 @@ internal sealed record EntryStoreOptions
     /// <summary>How many entries are written at once, and how many are read at once.</summary>
     public int Workers { get; init; } = 2;
 
-    /// <summary>Where the workers run: not on loops, since a device may block.</summary>
+    /// <summary>Where the workers run, all of their way: not on loops, since a device may block. One of a single thread makes them repeat exactly.</summary>
     public TaskScheduler Scheduler { get; init; } = TaskScheduler.Default;
 
     /// <summary>The clock that the device's work is measured by.</summary>

@@ -17,6 +17,7 @@ internal sealed class ScenarioMaker
     private readonly bool _isNarrow;
     private readonly int _mostBytes, _spread;
     private readonly Terms _terms;
+    private readonly ConditionsMaker _conditions;
     private int _lastId;
 
     private ScenarioMaker(int seed)
@@ -27,6 +28,7 @@ internal sealed class ScenarioMaker
         _isNarrow = Chance(0.15);
         _mostBytes = _isNarrow ? 1500 : Pick(200, 5000, 60_000);
         _spread = Pick(200, 5000, 30_000);
+        _conditions = new(seed, _spread);
         _terms = MakeTerms();
     }
 
@@ -47,7 +49,7 @@ internal sealed class ScenarioMaker
         var clients = new List<ClientPlan>();
         var most = _isNarrow ? 60 : Pick(5, 50, 400, 3000);
         while (clients.Count < most && _lastId < mostRequests) clients.Add(Client(clients.Count + 1));
-        return new(_seed, _terms, servers, clients);
+        return new(_seed, _terms with { Swaps = _conditions.MakeSwaps(_terms, count) }, servers, clients);
     }
 
     private Terms MakeTerms()
@@ -76,7 +78,7 @@ internal sealed class ScenarioMaker
             Distribute = Chance(0.2) ? Distribution.Off : Distribution.Safe,
             MaxQueued = Pick(0, 20, 10_000, 10_000),
             MaxClients = Chance(0.15) ? 40 : 0,
-            StoreBytes = Pick(1L << 18, 1L << 20, 64L << 20, 64L << 20),
+            Tiers = _conditions.MakeTiers(Pick(1L << 18, 1L << 20, 64L << 20, 64L << 20)),
             StoreFailures = Chance(0.15) ? Pick(2, 50) : 0,
             StoreDelays = Chance(0.25) ? Pick(5, 200) : 0,
             DrainAt = Chance(0.15) ? _random.Next(1, 2 * _spread) : 0,
