@@ -95,7 +95,17 @@ internal sealed partial class ClientSession
             return;
         }
         // A reset would take with it what of earlier replies is still on its way: what was gathered leaves first, in the client's time.
-        if (!Flush()) return;
+        _stage = Stage.Cutting;
+        while (_front is not null) RemoveFront();
+        (_reading, _headSince) = (null, -1);
+        _received.Clear(_state.Memory);
+        FinishCut();
+    }
+
+    private void FinishCut()
+    {
+        if (_timerFired) CheckDeadlines();
+        if (_stage != Stage.Cutting || !Flush()) return;
         _connection.Close();                                        // its length or its missing last chunk tells (RFC 9112 §8)
         End();
     }

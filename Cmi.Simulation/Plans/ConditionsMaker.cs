@@ -28,7 +28,7 @@ internal sealed class ConditionsMaker(int seed, int spread)
     public IReadOnlyList<Swap> MakeSwaps(Terms terms, int servers)
     {
         var swaps = new List<Swap>();
-        for (var at = 0; _random.Next(4) == 0 && swaps.Count < 5;)
+        for (var at = 0; _random.Next(2) == 0 && swaps.Count < 5;)
         {
             at += _random.Next(1, spread);
             var without = Enumerable.Range(1, servers).Where(_ => _random.Next(3) == 0).ToList();
