@@ -7,17 +7,19 @@ namespace Cmi.Simulation;
 internal static class Shrinker
 {
     private const int MostTries = 600;
+    private const long MostRequests = 300_000;                      // of all tries together: about half a minute
 
     /// <summary>Gives the smallest that was found.</summary>
     public static Violation Shrink(Violation found, SimulationOptions options)
     {
-        var (best, tries) = (found, 0);
-        for (var goesOn = true; goesOn && tries < MostTries;)
+        var (best, tries, requests) = (found, 0, 0L);
+        for (var goesOn = true; goesOn && tries < MostTries && requests < MostRequests;)
         {
             goesOn = false;
             foreach (var candidate in Smaller(best.Scenario))
             {
-                if (++tries > MostTries) break;
+                requests += candidate.Requests;
+                if (++tries > MostTries || requests > MostRequests) break;
                 if (Simulator.RunOne(candidate, new(), options).Found is not { } still || still.Rule != found.Rule) continue;
                 (best, goesOn) = (still, true);
                 break;

@@ -22,7 +22,7 @@ internal sealed class OutcomeTable
         from outcome in Outcomes
         let why = Impossible.Reason(row.Fault, row.Phase, outcome)
         where why is not null
-        select (row.Fault, row.Phase, outcome, why);
+        select (row.Fault, row.Phase, outcome, why!);
 
     /// <summary>The cells that could hold something and do not.</summary>
     public IEnumerable<(Fault Fault, Phase Phase, Outcome Outcome)> Empty =>

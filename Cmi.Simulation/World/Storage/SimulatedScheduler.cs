@@ -14,10 +14,19 @@ internal sealed class SimulatedScheduler : TaskScheduler
     public bool Turn()
     {
         if (_waiting.Count == 0) return false;
-        _runs = true;
-        for (var left = _waiting.Count; left > 0; left--) TryExecuteTask(_waiting.Dequeue());
-        _runs = false;
-        return true;
+        var before = SynchronizationContext.Current;
+        SynchronizationContext.SetSynchronizationContext(null);     // what is awaited is to come back here, and not to a context of whoever runs the simulation
+        try
+        {
+            _runs = true;
+            for (var left = _waiting.Count; left > 0; left--) TryExecuteTask(_waiting.Dequeue());
+            return true;
+        }
+        finally
+        {
+            _runs = false;
+            SynchronizationContext.SetSynchronizationContext(before);
+        }
     }
 
     protected override void QueueTask(Task task) => _waiting.Enqueue(task);
