@@ -21,7 +21,7 @@ public sealed class DiskBufferStore : IBufferStore, IMeasuredBufferStore, ITrimm
     {
     }
 
-    internal DiskBufferStore(DiskBufferOptions options, ILogger? logger, Func<IScratchFile> open, TaskScheduler? scheduler = null)
+    internal DiskBufferStore(DiskBufferOptions options, ILogger? logger, Func<IScratchFile> open, TaskScheduler? scheduler = null, TimeProvider? time = null)
     {
         if (options.FindFaults() is { Count: > 0 } faults) throw new ArgumentException(string.Join(' ', faults), nameof(options));
         scheduler ??= TaskScheduler.Default;
@@ -35,7 +35,7 @@ public sealed class DiskBufferStore : IBufferStore, IMeasuredBufferStore, ITrimm
         {
             fault = e;
         }
-        Entries = new(Device, options.ForStore with { Scheduler = scheduler }, logger ?? NullLogger.Instance);
+        Entries = new(Device, options.ForStore with { Scheduler = scheduler, Time = time ?? TimeProvider.System }, logger ?? NullLogger.Instance);
         if (fault is not null) Entries.Health.BeginFailing(fault);
     }
 

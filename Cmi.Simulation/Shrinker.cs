@@ -7,17 +7,19 @@ namespace Cmi.Simulation;
 internal static class Shrinker
 {
     private const int MostTries = 600;
+    private const long MostRequests = 300_000;                      // of all tries together: about half a minute
 
     /// <summary>Gives the smallest that was found.</summary>
     public static Violation Shrink(Violation found, SimulationOptions options)
     {
-        var (best, tries) = (found, 0);
-        for (var goesOn = true; goesOn && tries < MostTries;)
+        var (best, tries, requests) = (found, 0, 0L);
+        for (var goesOn = true; goesOn && tries < MostTries && requests < MostRequests;)
         {
             goesOn = false;
             foreach (var candidate in Smaller(best.Scenario))
             {
-                if (++tries > MostTries) break;
+                requests += candidate.Requests;
+                if (++tries > MostTries || requests > MostRequests) break;
                 if (Simulator.RunOne(candidate, new(), options).Found is not { } still || still.Rule != found.Rule) continue;
                 (best, goesOn) = (still, true);
                 break;
@@ -47,7 +49,14 @@ internal static class Shrinker
         if (old.Terms.Loops > 1) yield return old with { Terms = old.Terms with { Loops = 1 } };
         if (old.Terms.StoreDelays > 0) yield return old with { Terms = old.Terms with { StoreDelays = 0 } };
         if (old.Terms.StoreFailures > 0) yield return old with { Terms = old.Terms with { StoreFailures = 0 } };
-        if (old.Terms.StoreBytes != plain.StoreBytes) yield return old with { Terms = old.Terms with { StoreBytes = plain.StoreBytes } };
+        if (old.Terms.Tiers is not [{ Medium: Medium.Ram, Bytes: 64 << 20 }]) yield return old with { Terms = old.Terms with { Tiers = plain.Tiers } };
+        for (var i = 0; i < old.Terms.Tiers.Count; i++)
+        {
+            if (old.Terms.Tiers.Count > 1) yield return old with { Terms = old.Terms with { Tiers = [.. old.Terms.Tiers.Where((_, index) => index != i)] } };
+            for (var f = 0; f < old.Terms.Tiers[i].Faults.Count; f++)
+                yield return old with { Terms = old.Terms with { Tiers = [.. old.Terms.Tiers.Select((tier, index) => index == i ? tier with { Faults = [.. tier.Faults.Where((_, at) => at != f)] } : tier)] } };
+        }
+        for (var i = 0; i < old.Terms.Swaps.Count; i++) yield return old with { Terms = old.Terms with { Swaps = [.. old.Terms.Swaps.Where((_, index) => index != i)] } };
         if (old.Terms.Capacity != plain.Capacity) yield return old with { Terms = old.Terms with { Capacity = plain.Capacity } };
         if (old.Terms.MaxReceive != plain.MaxReceive) yield return old with { Terms = old.Terms with { MaxReceive = plain.MaxReceive } };
         if (old.Terms.MaxSend != plain.MaxSend) yield return old with { Terms = old.Terms with { MaxSend = plain.MaxSend } };

@@ -12,7 +12,7 @@ public sealed class SimulationOptions
     public long Exchanges { get; set; } = 10_000;
 
     /// <summary>Makes the buffer store of each run, for at most so many bytes; it is disposed at the end of the run. It must do all of its work on the loop.</summary>
-    /// <value>By default the store in RAM.</value>
+    /// <value>By default what the seed gives: those in RAM, on disk and on flash, and tiers of them, over simulated drives.</value>
     public Func<long, IBufferStore>? Store { get; set; }
 
     /// <summary>Makes the job queue of each run, in which at most so many tickets may wait.</summary>

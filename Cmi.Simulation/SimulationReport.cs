@@ -18,8 +18,11 @@ public sealed class SimulationReport
     /// <summary>What became of requests, by fault and by where it struck, as a table in Markdown.</summary>
     public required string Outcomes { get; init; }
 
-    /// <summary>The faults that could have struck somewhere and have not, as <c>Fault in Phase</c>.</summary>
-    public required IReadOnlyList<string> NeverStruck { get; init; }
+    /// <summary>The cells of the table that could hold something and hold nothing, as <c>Fault in Phase, Outcome</c>; in a long run there are none.</summary>
+    public required IReadOnlyList<string> EmptyCells { get; init; }
+
+    /// <summary>The cells of the table that cannot hold anything, as <c>Fault in Phase, Outcome: why</c>.</summary>
+    public required IReadOnlyList<string> ImpossibleCells { get; init; }
 
     /// <summary>What does not hold; none if all holds.</summary>
     public SimulationFailure? Failure { get; init; }

@@ -96,7 +96,8 @@ public static class Simulator
                 SimulatedTime = TimeSpan.FromMilliseconds(_time),
                 Trace = _trace,
                 Outcomes = _table.ToString(),
-                NeverStruck = [.. _table.Empty.Select(cell => $"{cell.Fault} in {cell.Phase}")],
+                EmptyCells = [.. _table.Empty.Select(cell => $"{cell.Fault} in {cell.Phase}, {cell.Outcome}")],
+                ImpossibleCells = [.. OutcomeTable.RuledOut.Select(cell => $"{cell.Fault} in {cell.Phase}, {cell.Outcome}: {cell.Why}")],
                 Failure = smallest is null ? null : new() { Rule = smallest.Rule, Text = smallest.Text, Seed = Found!.Scenario.Seed, Scenario = ToJson(smallest.Scenario) },
             };
         }

@@ -23,7 +23,7 @@ internal sealed record EntryStoreOptions
     /// <value><see cref="Workers"/> by default.</value>
     public int Writers { get => field > 0 ? field : Workers; init; }
 
-    /// <summary>Where the workers run: not on loops, since a device may block.</summary>
+    /// <summary>Where the workers run, all of their way: not on loops, since a device may block. One of a single thread makes them repeat exactly.</summary>
     public TaskScheduler Scheduler { get; init; } = TaskScheduler.Default;
 
     /// <summary>The clock that the device's work is measured by.</summary>

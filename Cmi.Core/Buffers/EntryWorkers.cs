@@ -105,7 +105,7 @@ internal sealed class EntryWorkers : IAsyncDisposable
     {
         using var seal = new EntrySeal(_key);
         var sealedEntry = seal.Encrypts ? new byte[Block.SizeOf(Block.Largest)] : null;
-        await foreach (var entry in _writes.Reader.ReadAllAsync())
+        while (await NextAsync(_writes.Reader) is { } entry)
         {
             if (entry.TryLeaveQueue(EntryPhase.Writing))
             {
@@ -157,7 +157,7 @@ internal sealed class EntryWorkers : IAsyncDisposable
     {
         using var seal = new EntrySeal(_key);
         byte[]? whole = null;                                      // of entries of which only a part is wanted
-        await foreach (var job in _fetches.Reader.ReadAllAsync())
+        while (await NextAsync(_fetches.Reader) is { } job)
         {
             var begun = _options.Time.GetTimestamp();
             try
@@ -177,6 +177,17 @@ internal sealed class EntryWorkers : IAsyncDisposable
             }
             Interlocked.Add(ref _ioTime, _options.Time.GetTimestamp() - begun);
             GoHome(job);
+        }
+    }
+
+    // Not ReadAllAsync: it would have a wake-up go through the thread pool before it comes back to the scheduler.
+    private static async ValueTask<T?> NextAsync<T>(ChannelReader<T> jobs)
+        where T : class
+    {
+        for (; ; )
+        {
+            if (jobs.TryRead(out var job)) return job;
+            if (!await jobs.WaitToReadAsync()) return null;
         }
     }
 

@@ -20,7 +20,7 @@ internal sealed partial class ClientSession
             }
             var before = _sentBytes;
             var status = exchange.SendReply(_connection, ref _sendQueue, ref _sentBytes);
-            NoteProgress(before, status == SendStatus.Blocked);
+            if (status != SendStatus.Cut) NoteProgress(before, status == SendStatus.Blocked);
             switch (status)
             {
                 case SendStatus.Done when exchange.IsTunnel:
@@ -89,15 +89,25 @@ internal sealed partial class ClientSession
     /// <summary>A reply that had begun to leave will never be whole: the client must see that.</summary>
     private void CutReply(Exchange exchange)
     {
-        if (!exchange.EndsWithConnection && Flush())
-        {
-            _connection.Close();                                    // its length or its missing last chunk tells (RFC 9112 §8)
-            End();
-        }
-        else
+        if (exchange.EndsWithConnection)
         {
             Cut("its reply could not be completed");                // a FIN would look like its end: reset
+            return;
         }
+        // A reset would take with it what of earlier replies is still on its way: what was gathered leaves first, in the client's time.
+        _stage = Stage.Cutting;
+        while (_front is not null) RemoveFront();
+        (_reading, _headSince) = (null, -1);
+        _received.Clear(_state.Memory);
+        FinishCut();
+    }
+
+    private void FinishCut()
+    {
+        if (_timerFired) CheckDeadlines();
+        if (_stage != Stage.Cutting || !Flush()) return;
+        _connection.Close();                                        // its length or its missing last chunk tells (RFC 9112 §8)
+        End();
     }
 
     /// <summary>Closes behind the last reply in stages, so that it arrives (RFC 9112 §9.6).</summary>

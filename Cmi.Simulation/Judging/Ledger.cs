@@ -133,16 +133,16 @@ internal sealed class Ledger(SimulatedWorld world)
     private void JudgeAttempts(ExchangeRecord exchange)
     {
         // A reused connection that was closed as it was written to does not count, once.
-        if (exchange.Grants.Count > Terms.Attempts) world.Violate("attempts", $"{exchange.Request} is tried once more");
+        if (!world.MayBe(exchange.Request, terms => exchange.Grants.Count <= terms.Attempts)) world.Violate("attempts", $"{exchange.Request} is tried once more");
         if (exchange.Grants is [.., { Cause: Cause.Unknown, Outcome: GrantOutcome.Unused } last])
         {
             // Nothing is held against a server for what the store has done.
-            if (world.Store.TryExcuse()) last.Cause = Cause.Store;
+            if (world.Store.TryExcuse(exchange.Request)) last.Cause = Cause.Store;
             else world.Violate("needless-retry", $"{exchange.Request} is tried again, and its server had not failed");
         }
         if (exchange.Grants is not [.., { Outcome: GrantOutcome.Done } done] || done.IsOpen) return;
         // A whole reply may be lost by the store before it leaves.
-        if (world.Store.TryExcuse() || world.Store.TryExcuseByDelay()) done.Cause = Cause.Store;
+        if (world.Store.TryExcuse(exchange.Request) || world.Store.TryExcuseByDelay(exchange.Request)) done.Cause = Cause.Store;
         else world.Violate("answered-twice", $"{exchange.Request} asks for a server, and has its reply");
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Cmi.Simulation.Plans;
 
 namespace Cmi.Simulation.Judging;
 
@@ -7,11 +8,18 @@ internal sealed class ObservedBuffer(ObservedStore store, IBuffer inner, ILoop l
 {
     private readonly Dictionary<long, BufferSlice> _lent = [];
     private long _lastSlice;
-    private bool _wasFull, _isBroken, _isDisposed;
+    private bool _wasFull, _isBroken, _isDisposed, _isFailedByEngine;
 
     public long Length => inner.Length;
 
-    public BufferState State => inner.State;
+    public BufferState State
+    {
+        get
+        {
+            if (inner.State == BufferState.Failed && !_isFailedByEngine) Break(Phase.Storing);
+            return inner.State;
+        }
+    }
 
     public Memory<byte> GetMemory(int atLeast)
     {
@@ -21,7 +29,7 @@ internal sealed class ObservedBuffer(ObservedStore store, IBuffer inner, ILoop l
         }
         catch (InvalidOperationException)
         {
-            Break();                                                // the room of a late answer may be gone by then
+            Break(Phase.Storing);                                   // the room of a late answer may be gone by then
             throw;
         }
     }
@@ -33,10 +41,11 @@ internal sealed class ObservedBuffer(ObservedStore store, IBuffer inner, ILoop l
         if (_isBroken) return new(Room.Failed);
         if (store.Strikes())
         {
-            Break();
+            Break(Phase.Storing);
             return new(Room.Failed);
         }
         if (!store.Delays()) return Noted(inner.WaitForRoomAsync(cancellationToken));
+        store.Waits(Phase.Storing);
         var answer = new TaskCompletionSource<Room>();
         store.Later(loop, () => Forward(answer, cancellationToken));
         return new(answer.Task);
@@ -44,13 +53,18 @@ internal sealed class ObservedBuffer(ObservedStore store, IBuffer inner, ILoop l
 
     public void Complete() => inner.Complete();
 
-    public void Fail(Exception why) => inner.Fail(why);
+    public void Fail(Exception why)
+    {
+        _isFailedByEngine |= inner.State == BufferState.Open;
+        inner.Fail(why);
+    }
 
     public ValueTask<BufferSlice> ReadAsync(long offset, int maxBytes, CancellationToken cancellationToken)
     {
-        if (!_isBroken && store.Strikes()) Break();
+        if (!_isBroken && store.Strikes()) Break(Phase.ReadingBack);
         if (_isBroken) return ValueTask.FromException<BufferSlice>(new IOException("The simulated store has lost the content."));
         if (!store.Delays()) return Lend(inner.ReadAsync(offset, maxBytes, cancellationToken));
+        store.Waits(Phase.ReadingBack);
         var answer = new TaskCompletionSource<BufferSlice>();
         store.Later(loop, () => ForwardSlice(answer, offset, maxBytes, cancellationToken));
         return new(answer.Task);
@@ -73,11 +87,11 @@ internal sealed class ObservedBuffer(ObservedStore store, IBuffer inner, ILoop l
         return inner.DisposeAsync();
     }
 
-    private void Break()
+    private void Break(Phase phase, Exception? why = null)
     {
         if (_isBroken || _isDisposed) return;
         _isBroken = true;
-        store.Broke();
+        store.Broke(phase, why);
     }
 
     private Room Note(Room room)
@@ -87,11 +101,16 @@ internal sealed class ObservedBuffer(ObservedStore store, IBuffer inner, ILoop l
             _wasFull = true;
             store.Full();
         }
-        if (room == Room.Failed) Break();
+        if (room == Room.Failed) Break(Phase.Storing);
         return room;
     }
 
-    private ValueTask<Room> Noted(ValueTask<Room> asked) => asked.IsCompletedSuccessfully ? new(Note(asked.Result)) : Await(asked);
+    private ValueTask<Room> Noted(ValueTask<Room> asked)
+    {
+        if (asked.IsCompletedSuccessfully) return new(Note(asked.Result));
+        store.Waits(Phase.Storing);
+        return Await(asked);
+    }
 
     private async ValueTask<Room> Await(ValueTask<Room> asked) => Note(await asked);
 
@@ -133,13 +152,14 @@ internal sealed class ObservedBuffer(ObservedStore store, IBuffer inner, ILoop l
 
     private async ValueTask<BufferSlice> AwaitSlice(ValueTask<BufferSlice> read)
     {
+        if (!read.IsCompleted) store.Waits(Phase.ReadingBack);
         try
         {
             return Lend(await read);
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or InvalidDataException)
         {
-            Break();
+            if (!_isFailedByEngine) Break(Phase.ReadingBack, e);
             throw;
         }
     }

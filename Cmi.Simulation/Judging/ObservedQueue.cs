@@ -1,7 +1,7 @@
 namespace Cmi.Simulation.Judging;
 
 /// <summary>The queue under simulation, with the oracle looking at all that passes.</summary>
-internal sealed class ObservedQueue(IJobQueue inner, Ledger ledger) : IJobQueue
+internal sealed class ObservedQueue(IJobQueue inner, Ledger ledger) : IAdjustableJobQueue
 {
     public int Waiting => inner.Waiting;
 
@@ -26,6 +26,9 @@ internal sealed class ObservedQueue(IJobQueue inner, Ledger ledger) : IJobQueue
     {
         if (ledger.Completed(grant, outcome)) inner.Complete(grant, outcome);
     }
+
+    // One that cannot be adjusted keeps its servers: the oracle has no rule by which it must know a change.
+    public void Adjust(ServerGroup group) => (inner as IAdjustableJobQueue)?.Adjust(group);
 
     public ValueTask DisposeAsync() => inner.DisposeAsync();
 

@@ -33,7 +33,7 @@ internal sealed class Oracle(SimulatedWorld world)
             if (Now - grant.At >= Terms.ServerConnect) return Now - grant.At >= Terms.ServerHead ? Cause.Server : Cause.Dial;
         }
         if (Now - exchange.FirstAsked >= Terms.Exchange) return Cause.Time;
-        return grant.Outcome == GrantOutcome.ServerFailed && world.Store.TryExcuse() ? Cause.Store : Cause.Unknown;
+        return grant.Outcome == GrantOutcome.ServerFailed && world.Store.TryExcuse(exchange.Request) ? Cause.Store : Cause.Unknown;
     }
 
     /// <summary>A reply that is not a server's.</summary>
@@ -51,8 +51,8 @@ internal sealed class Oracle(SimulatedWorld world)
                 return;
             case 502 or 503 or 504 when exchange is { Grants.Count: > 0 } && MayGiveUp(request, exchange):
                 return;
-            case 503 when world.Store.TryExcuse():
-            case 503 when exchange is { Grants: [.., { Outcome: GrantOutcome.Done }] } && world.Store.TryExcuseByDelay():
+            case 503 when world.Store.TryExcuse(request):
+            case 503 when exchange is { Grants: [.., { Outcome: GrantOutcome.Done }] } && world.Store.TryExcuseByDelay(request):
                 return;
             default:
                 Violate("needless-error", $"the client is told {status}");
@@ -88,14 +88,15 @@ internal sealed class Oracle(SimulatedWorld world)
         if (exchange is null && !began && client.WasIdleFor(Terms.ClientIdle)) return;
         var last = request.Attempts.Count > 0 ? request.Attempts[^1] : null;
         var failed = last is not null && exchange?.Grants is [.., { IsOpen: false, Cause: not Cause.Unknown }];
-        if (failed && (last!.SaidHead || last.RestFrom is not null) && Terms.ReplyCommit != CommitMode.Whole && !CouldGoOn(last, exchange!)) return;
-        if (world.Store.TryExcuse()) return;
-        world.Violate(Terms.ReplyCommit == CommitMode.Whole ? "cut-under-whole" : "broken", $"{how}, and there is no reason for it: {request}");
+        var mayLeaveEarly = world.MayBe(request, terms => terms.ReplyCommit != CommitMode.Whole);
+        if (failed && (last!.SaidHead || last.RestFrom is not null) && mayLeaveEarly && !CouldGoOn(request, last, exchange!)) return;
+        if (world.Store.TryExcuse(request)) return;
+        world.Violate(mayLeaveEarly ? "broken" : "cut-under-whole", $"{how}, and there is no reason for it: {request}");
     }
 
     // Nobody was asked for the rest of a reply that has stopped, and could have been.
-    private bool CouldGoOn(Attempt last, ExchangeRecord exchange) =>
-        Terms is { Resume: true, HasTightBudget: false } && exchange is { Grants.Count: 1, IsRefused: false, LongestWait: < Terms.Queue } && Terms.Attempts > 1
+    private bool CouldGoOn(AskedRequest request, Attempt last, ExchangeRecord exchange) =>
+        Terms is { Resume: true, HasTightBudget: false } && exchange is { Grants.Count: 1, IsRefused: false, LongestWait: < Terms.Queue } && !world.MayBe(request, terms => terms.Attempts <= 1)
         && last is { IsResumable: true, Failure: Fault.Reset or Fault.Closed or Fault.HalfClosed or Fault.Silent } && !world.Store.HasFailed && !world.Store.HasBeenFull;
 
     /// <summary>Whether an error is allowed, since no other attempt was possible.</summary>
@@ -104,7 +105,8 @@ internal sealed class Oracle(SimulatedWorld world)
         var failed = exchange.Grants.Count(grant => grant.Cause != Cause.Unknown);
         if (failed < exchange.Grants.Count) return false;           // a server had not failed
         // Unused is a grant of a stale connection, which does not count, or one whose reply the store had no place for, which does.
-        if (exchange.Grants.Count(grant => grant.Outcome == GrantOutcome.ServerFailed || world.Store.HasFailed) >= Terms.Attempts) return true;
+        var attempts = exchange.Grants.Count(grant => grant.Outcome == GrantOutcome.ServerFailed || world.Store.HasFailed);
+        if (world.MayBe(request, terms => attempts >= terms.Attempts)) return true;
         if (Terms.HasTightBudget) return true;                      // the budget of retries may be spent
         if (!request.Plan.IsIdempotent && exchange.Grants.Exists(grant => grant.Cause != Cause.Dial)) return true;
         if (exchange.IsRefused) return true;

@@ -16,14 +16,25 @@ internal sealed class OutcomeTable
     /// <summary>How often.</summary>
     public long this[Fault fault, Phase phase, Outcome outcome] => _counts[(int)fault, (int)phase, (int)outcome];
 
-    /// <summary>How often a fault struck in a phase.</summary>
-    public long Total(Fault fault, Phase phase) => Outcomes.Sum(outcome => this[fault, phase, outcome]);
+    /// <summary>The cells that cannot hold anything, of the rows that there are.</summary>
+    public static IEnumerable<(Fault Fault, Phase Phase, Outcome Outcome, string Why)> RuledOut =>
+        from row in Rows
+        from outcome in Outcomes
+        let why = Impossible.Reason(row.Fault, row.Phase, outcome)
+        where why is not null
+        select (row.Fault, row.Phase, outcome, why!);
 
-    /// <summary>The faults and phases that can meet and have not.</summary>
-    public IEnumerable<(Fault Fault, Phase Phase)> Empty =>
+    /// <summary>The cells that could hold something and do not.</summary>
+    public IEnumerable<(Fault Fault, Phase Phase, Outcome Outcome)> Empty =>
+        from row in Rows
+        from outcome in Outcomes
+        where Impossible.Reason(row.Fault, row.Phase, outcome) is null && this[row.Fault, row.Phase, outcome] == 0
+        select (row.Fault, row.Phase, outcome);
+
+    private static IEnumerable<(Fault Fault, Phase Phase)> Rows =>
         from fault in Enum.GetValues<Fault>()
         from phase in Enum.GetValues<Phase>()
-        where fault != Fault.None && Impossible.Reason(fault, phase) is null && Total(fault, phase) == 0
+        where fault != Fault.None && Impossible.Reason(fault, phase) is null
         select (fault, phase);
 
     public override string ToString()
@@ -32,19 +43,15 @@ internal sealed class OutcomeTable
         text.Append("| fault | phase |");
         foreach (var outcome in Outcomes) text.Append(CultureInfo.InvariantCulture, $" {outcome} |");
         text.Append("\n|---|---|").Insert(text.Length, "--:|", Outcomes.Length).Append('\n');
-        foreach (var fault in Enum.GetValues<Fault>())
+        foreach (var (fault, phase) in Rows)
         {
-            foreach (var phase in Enum.GetValues<Phase>())
+            text.Append(CultureInfo.InvariantCulture, $"| {fault} | {phase} |");
+            foreach (var outcome in Outcomes)
             {
-                if (fault == Fault.None || Impossible.Reason(fault, phase) is not null) continue;
-                text.Append(CultureInfo.InvariantCulture, $"| {fault} | {phase} |");
-                foreach (var outcome in Outcomes)
-                {
-                    if (Impossible.Reason(fault, phase, outcome) is null) text.Append(CultureInfo.InvariantCulture, $" {this[fault, phase, outcome]} |");
-                    else text.Append(" – |");
-                }
-                text.Append('\n');
+                if (Impossible.Reason(fault, phase, outcome) is null) text.Append(CultureInfo.InvariantCulture, $" {this[fault, phase, outcome]} |");
+                else text.Append(" – |");
             }
+            text.Append('\n');
         }
         return text.ToString();
     }

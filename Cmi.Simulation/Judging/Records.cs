@@ -18,6 +18,9 @@ internal sealed class AskedRequest(RequestPlan plan, SimulatedClient client, int
     /// <summary>What the queue knows it as; none before it asked for a server.</summary>
     public ExchangeRecord? Exchange { get; set; }
 
+    /// <summary>When its client has begun to send it, in milliseconds.</summary>
+    public long BegunAt { get; set; }
+
     /// <summary>Whether its client has sent all of it.</summary>
     public bool SentWhole { get; set; }
 

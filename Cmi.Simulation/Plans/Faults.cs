@@ -46,6 +46,27 @@ internal enum Fault : byte
 
     /// <summary>A client: it goes on, slowly.</summary>
     ClientSlow,
+
+    /// <summary>The gateway: it is told to stop.</summary>
+    Drained,
+
+    /// <summary>The gateway: it is given other settings.</summary>
+    Swapped,
+
+    /// <summary>The store: it has no room.</summary>
+    StoreFull,
+
+    /// <summary>The store: it fails.</summary>
+    StoreFails,
+
+    /// <summary>The store: it takes its time.</summary>
+    StoreSlow,
+
+    /// <summary>The store: its drive takes or gives fewer bytes than it was asked for.</summary>
+    StoreShort,
+
+    /// <summary>The store: its drive gives back what was not written.</summary>
+    StoreCorrupts,
 }
 
 /// <summary>Where in an exchange a fault struck.</summary>
@@ -83,6 +104,12 @@ internal enum Phase : byte
 
     /// <summary>The connection waits for its next request: a pooled one to a server, a kept one of a client.</summary>
     Idle,
+
+    /// <summary>Content goes into the store.</summary>
+    Storing,
+
+    /// <summary>Content comes out of the store.</summary>
+    ReadingBack,
 }
 
 /// <summary>What became of a request.</summary>
@@ -100,6 +127,6 @@ internal enum Outcome : byte
     /// <summary>Its client had left.</summary>
     ClientLeft,
 
-    /// <summary>There was no request for the fault to harm.</summary>
+    /// <summary>There was no request for the fault to harm, or it did none harm.</summary>
     Unfelt,
 }

@@ -13,6 +13,13 @@ internal sealed record Scenario(int Seed, Terms Terms, IReadOnlyList<ServerPlan>
     public override string ToString() => $"{Clients.Count} clients, {Servers.Count} servers, {Requests} requests";
 }
 
+/// <summary>A change of settings while the gateway runs: what the new ones are.</summary>
+/// <param name="At">When, in milliseconds.</param>
+/// <param name="ReplyCommit">When replies may leave that are asked for from then on.</param>
+/// <param name="Attempts">How often those may be tried.</param>
+/// <param name="Without">The servers that are not among them, by number.</param>
+internal sealed record Swap(long At, CommitMode ReplyCommit, int Attempts, IReadOnlyList<int> Without);
+
 /// <summary>A server, and when it cannot be reached.</summary>
 internal sealed record ServerPlan(int Number, IReadOnlyList<Outage> Outages);
 

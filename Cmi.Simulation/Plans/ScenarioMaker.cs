@@ -8,7 +8,7 @@ internal sealed class ScenarioMaker
     private static readonly Phase[] ClientPhases = [Phase.RequestHead, Phase.RequestContent, Phase.Waiting, Phase.InReply, Phase.Idle];
     private static readonly Fault[] ClientFaults = [Fault.ClientReset, Fault.ClientClosed, Fault.ClientSilent, Fault.ClientSlow];
     private static readonly Fault[] StopsInContent = [Fault.Reset, Fault.Closed, Fault.HalfClosed, Fault.Silent];
-    private static readonly Fault[] OutageFaults = [Fault.Refused, Fault.Ignored, Fault.Died, Fault.Reset, Fault.Closed, Fault.Silent];
+    private static readonly Fault[] OutageFaults = [Fault.Refused, Fault.Ignored, Fault.Ignored, Fault.Died, Fault.Died, Fault.Reset, Fault.Closed, Fault.Silent];
 
     private const int MostPieces = 1000;                            // of a message, so that a slow one ends within the time of a run
 
@@ -18,6 +18,7 @@ internal sealed class ScenarioMaker
     private readonly bool _isNarrow;
     private readonly int _mostBytes, _spread;
     private readonly Terms _terms;
+    private readonly ConditionsMaker _conditions;
     private int _lastId;
 
     private ScenarioMaker(int seed)
@@ -28,6 +29,7 @@ internal sealed class ScenarioMaker
         _isNarrow = Chance(0.15);
         _mostBytes = _isNarrow ? 1500 : Pick(200, 5000, 60_000);
         _spread = Pick(200, 5000, 30_000);
+        _conditions = new(seed, _spread);
         _terms = MakeTerms();
     }
 
@@ -48,7 +50,7 @@ internal sealed class ScenarioMaker
         var clients = new List<ClientPlan>();
         var most = _isNarrow ? 60 : Pick(5, 50, 400, 3000);
         while (clients.Count < most && _lastId < mostRequests) clients.Add(Client(clients.Count + 1));
-        return new(_seed, _terms, servers, clients);
+        return new(_seed, _terms with { Swaps = _conditions.MakeSwaps(_terms, count) }, servers, clients);
     }
 
     private Terms MakeTerms()
@@ -77,10 +79,10 @@ internal sealed class ScenarioMaker
             Distribute = Chance(0.2) ? Distribution.Off : Distribution.Safe,
             MaxQueued = Pick(0, 20, 10_000, 10_000),
             MaxClients = Chance(0.15) ? 40 : 0,
-            StoreBytes = Pick(1L << 18, 1L << 20, 64L << 20, 64L << 20),
+            Tiers = _conditions.MakeTiers(Pick(1L << 18, 1L << 20, 64L << 20, 64L << 20)),
             StoreFailures = Chance(0.15) ? Pick(2, 50) : 0,
             StoreDelays = Chance(0.25) ? Pick(5, 200) : 0,
-            DrainAt = Chance(0.15) ? _random.Next(1, 2 * _spread) : 0,
+            DrainAt = Chance(0.25) ? _random.Next(1, 2 * _spread) : 0,
             HasTightBudget = Chance(0.2),
             Resume = _versions.NextDouble() < 0.9,
         };
@@ -89,7 +91,7 @@ internal sealed class ScenarioMaker
     private List<Outage> Outages()
     {
         var outages = new List<Outage>();
-        for (long at = 0; _serverFaults > 0 && Chance(_serverFaults * 2) && outages.Count < 4;)
+        for (long at = 0; _serverFaults > 0 && Chance(_serverFaults * 4) && outages.Count < 4;)
         {
             var from = at + _random.Next(_spread);
             at = from + _random.Next(1, Pick(100, 3000, 30_000));
@@ -123,8 +125,16 @@ internal sealed class ScenarioMaker
             Share = _random.Next(1000),
         };
         // A phase needs something to happen in.
-        if (fault == Fault.None || plan.Phase != Phase.RequestContent) return plan;
-        requests[plan.FaultRequest] = requests[plan.FaultRequest] with { Method = Pick("PUT", "POST"), Bytes = _random.Next(2, _mostBytes) };
+        if (fault == Fault.None || plan.Phase is not (Phase.RequestContent or Phase.Waiting)) return plan;
+        var request = requests[plan.FaultRequest];
+        if (plan.Phase == Phase.RequestContent) request = request with { Method = Pick("PUT", "POST"), Bytes = _random.Next(2, _mostBytes) };
+        // Some are answered before they have sent all, by the server or by the gateway.
+        if (request.Bytes > 10 && Chance(0.3))
+        {
+            var early = new ReplyPlan { Bytes = 40, Fault = Pick(Fault.EarlyReply, Fault.Reset), Phase = Phase.SendingContent, Share = 10 };
+            request = request with { Piece = 1 + (request.Bytes / 10), Gap = 20, Expects = false, Replies = [early] };
+        }
+        requests[plan.FaultRequest] = request;
         return plan;
     }
 

@@ -35,8 +35,8 @@ internal sealed record Terms
     public int MaxQueued { get; init; } = 10_000;
     public int MaxClients { get; init; }
 
-    /// <summary>What the store may hold, in bytes.</summary>
-    public long StoreBytes { get; init; } = 64L << 20;
+    /// <summary>What the store is made of, the fastest first.</summary>
+    public IReadOnlyList<TierPlan> Tiers { get; init; } = [new()];
 
     /// <summary>How many of a thousand calls of the store come to nothing.</summary>
     public int StoreFailures { get; init; }
@@ -47,6 +47,9 @@ internal sealed record Terms
     /// <summary>When the gateway is told to stop, in milliseconds; 0: when all clients are through.</summary>
     public long DrainAt { get; init; }
 
+    /// <summary>The changes of settings while it runs, in order of time.</summary>
+    public IReadOnlyList<Swap> Swaps { get; init; } = [];
+
     // Long enough for what is slow and not too slow, short enough that a run meets each of them.
     public const int ClientHead = 10_000, ClientContent = 6000, ClientIdle = 20_000, ClientSend = 8000;
     public const int ServerConnect = 1000, ServerHead = 5000, ServerContent = 4000, ServerIdle = 7000;
@@ -56,6 +59,9 @@ internal sealed record Terms
     public const long Patience = 3_600_000;
 
     public bool HasStoreFaults => StoreFailures > 0;
+
+    /// <summary>What they are after a change.</summary>
+    public Terms After(Swap swap) => this with { ReplyCommit = swap.ReplyCommit, Attempts = swap.Attempts };
 
     public InMemoryOptions ToTransport(int seed) => new()
     {

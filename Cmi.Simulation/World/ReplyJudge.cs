@@ -24,6 +24,9 @@ internal sealed class ReplyJudge : IMessageSink
     /// <summary>How many requests have their reply.</summary>
     public int Answered { get; private set; }
 
+    /// <summary>Whether a part of a reply has come, and not all of it.</summary>
+    public bool IsInReply => _reader.IsInside;
+
     /// <summary>Whether a reply has said that the connection closes behind it.</summary>
     public bool WasToldClose { get; private set; }
 

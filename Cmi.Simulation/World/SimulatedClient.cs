@@ -13,7 +13,7 @@ internal sealed class SimulatedClient
 
     private readonly SimulatedWorld _world;
     private readonly ReplyJudge _judge;
-    private InMemoryPeer _peer = null!;
+    private InMemoryPeer _peer = null!;                             // none before it connects
     private RequestBytes? _out;
     private int _current, _sent, _nextToAsk;
     private long _startedAt, _lastSent, _idleSince, _longestIdle;
@@ -45,6 +45,15 @@ internal sealed class SimulatedClient
 
     public bool HasEndedSending { get; private set; }
     public bool WasToldClose => _judge.WasToldClose;
+
+    /// <summary>Where it stands with which request, or between two; none if it is not there.</summary>
+    public (AskedRequest? Request, Phase Phase)? Position =>
+        IsThrough || _peer is null ? null
+        : _judge.Answered >= Begun ? (null, Phase.Idle)
+        : (Requests[_judge.Answered],
+            _judge.IsInReply ? Phase.InReply
+            : _judge.Answered < _current ? Phase.Waiting
+            : _sent < _out!.HeadLength ? Phase.RequestHead : Phase.RequestContent);
 
     /// <summary>Whether nothing more can come.</summary>
     public bool IsThrough { get; private set; }
@@ -122,7 +131,7 @@ internal sealed class SimulatedClient
             if (_judge.Answered == _current) _longestIdle = Math.Max(_longestIdle, _world.Now - _idleSince);
             _out = new(request.Plan, Plan.Minor);
             (_sent, _continued) = (0, false);
-            _startedAt = _lastSent = _world.Now;
+            _startedAt = _lastSent = request.BegunAt = _world.Now;
             Send();
         });
     }

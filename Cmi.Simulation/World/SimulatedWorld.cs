@@ -1,8 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
-using Cmi.Buffers;
 using Cmi.Queues;
 using Cmi.Simulation.Judging;
 using Cmi.Simulation.Plans;
+using Cmi.Simulation.World.Storage;
 using Cmi.Testing;
 
 namespace Cmi.Simulation.World;
@@ -24,6 +24,8 @@ internal sealed class SimulatedWorld
     private readonly Random _random;
     private readonly CmiEngine _engine;
     private readonly List<IJobQueue> _queues = [];
+    private readonly SimulatedStorage? _storage;                    // none where the store is the caller's
+    private readonly List<(long From, Terms Terms)> _settings = [];
     private Task? _stopping;
     private int _through;
     private ulong _trace = 14695981039346656037;                    // FNV-1a
@@ -35,7 +37,9 @@ internal sealed class SimulatedWorld
         Transport = new(terms.ToTransport(scenario.Seed));
         Ledger = new(this);
         Oracle = new(this);
-        Store = new(store?.Invoke(terms.StoreBytes) ?? new RamBufferStore(new() { MaxTotalBytes = terms.StoreBytes }), this);
+        _settings.Add((0, terms));
+        if (store is null) _storage = new(this, terms.Tiers);
+        Store = new(_storage?.Store ?? store!(terms.Tiers[0].Bytes), this);
         foreach (var plan in scenario.Servers)
         {
             var server = new SimulatedServer(this, plan);
@@ -58,6 +62,9 @@ internal sealed class SimulatedWorld
 
     /// <summary>The time, in milliseconds.</summary>
     public long Now => Transport.Crank.Time.Milliseconds;
+
+    /// <summary>The same time, for those who measure by it.</summary>
+    public TimeProvider Time => Transport.Crank.Time;
 
     /// <summary>Whether the gateway was told to stop.</summary>
     public bool IsDraining { get; private set; }
@@ -92,6 +99,19 @@ internal sealed class SimulatedWorld
     public AskedRequest? Find(int id) => _requests.GetValueOrDefault(id);
 
     public SimulatedServer ServerAt(ServerAddress address) => _servers[address];
+
+    /// <summary>Whether something is so by the settings that a request has: those in force when it came, of which there may be several.</summary>
+    public bool MayBe(AskedRequest request, Predicate<Terms> isSo)
+    {
+        if (_settings.Count == 1) return isSo(Scenario.Terms);
+        var (from, until) = (request.BegunAt, request.Exchange?.FirstAsked ?? Now);
+        for (var i = 0; i < _settings.Count; i++)
+        {
+            var ends = i + 1 < _settings.Count ? _settings[i + 1].From : long.MaxValue;
+            if (_settings[i].From <= until && ends >= from && isSo(_settings[i].Terms)) return true;
+        }
+        return false;
+    }
 
     /// <summary>Connects a client.</summary>
     /// <returns>None if the gateway does not listen any more.</returns>
@@ -145,7 +165,8 @@ internal sealed class SimulatedWorld
         }
         var started = _engine.StartAsync();
         Go(() => started.IsCompleted, "start");
-        if (Scenario.Terms.DrainAt > 0) Agenda.At(Scenario.Terms.DrainAt, () => Drain());
+        foreach (var swap in Scenario.Terms.Swaps) Agenda.At(swap.At, () => Apply(swap));
+        if (Scenario.Terms.DrainAt > 0) Agenda.At(Scenario.Terms.DrainAt, Drain);
     }
 
     /// <summary>Stops the engine, and sees that nothing is left.</summary>
@@ -154,8 +175,9 @@ internal sealed class SimulatedWorld
         Drain();
         Go(() => _stopping is { IsCompleted: true }, "stop");
         if (_stopping is { IsFaulted: true } failed) Violate("stop", failed.Exception!.ToString());
-        while (Found is null && TurnAll()) continue;
+        Go(() => _storage is not { IsAtRest: false }, "store");
         if (Found is not null) return;
+        Store.CountUnfelt();
         Left("connections", Transport.OpenConnections);
         Left("grants", Ledger.OpenGrants);
         Left("tickets", _queues.Sum(queue => queue.Waiting));
@@ -164,7 +186,12 @@ internal sealed class SimulatedWorld
         Left("clients", _engine.GetStatistics().Clients);
         Left("blocks", _engine.Loops.Sum(loop => loop.Memory.BlocksOut));
         Left("timers", Transport.Crank.TimersSet);
-        Transport.Crank.All[0].Wait(Store.DisposeAsync);
+        Left("bytes of the store's memory", _storage?.MemoryBytes ?? 0);
+        Left("bytes on drives", _storage?.DriveBytes ?? 0);
+        Task? disposing = null;
+        Transport.Crank.All[0].Post(_ => disposing = Store.DisposeAsync().AsTask(), null);
+        Go(() => disposing is { IsCompleted: true }, "dispose");
+        if (disposing is { IsFaulted: true } unclean) Violate("dispose", unclean.Exception!.ToString());
 
         void Left(string what, long count)
         {
@@ -177,8 +204,27 @@ internal sealed class SimulatedWorld
         if (IsDraining) return;
         (IsDraining, DrainingSince) = (true, Now);
         Note('d', 0);
+        FeelEverywhere(Fault.Drained);
         // On a loop, so that what it awaits comes home to this thread.
         Transport.Crank.All[0].Post(_ => _stopping = _engine.StopAsync(), null);
+    }
+
+    private void Apply(Swap swap)
+    {
+        if (IsDraining) return;
+        Note('w', _settings.Count);
+        FeelEverywhere(Fault.Swapped);
+        _settings.Add((Now, _settings[^1].Terms.After(swap)));
+        var options = _settings[^1].Terms.ToOptions(_servers.Values.Where(server => !swap.Without.Contains(server.Plan.Number)).Select(server => server.Address));
+        Transport.Crank.All[0].Post(_ => _engine.Apply(options), null);
+    }
+
+    private void FeelEverywhere(Fault fault)
+    {
+        foreach (var client in _clients)
+        {
+            if (client.Position is { } position) Feel(position.Request, fault, position.Phase);
+        }
     }
 
     private void Go(Func<bool> isDone, string what)
@@ -207,6 +253,7 @@ internal sealed class SimulatedWorld
         var loops = Transport.Crank.All;
         var (busy, first) = (false, loops.Count == 1 ? 0 : _random.Next(loops.Count));
         for (var i = 0; i < loops.Count; i++) busy |= Transport.Crank.Turn(loops[(first + i) % loops.Count]);
+        busy |= _storage is not null && _storage.Turn();
         if (Scenario.Terms.MaxClients > 0 && _engine.GetStatistics().Clients > Scenario.Terms.MaxClients)
             Violate("client-bound", $"{_engine.GetStatistics().Clients} clients are connected, {Scenario.Terms.MaxClients} may be");
         return busy;

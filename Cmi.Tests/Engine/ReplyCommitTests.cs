@@ -173,6 +173,42 @@ public sealed class ReplyCommitTests
         Assert.That((reply.Text, reply.Field("Transfer-Encoding"), reply.Field("Connection")), Is.EqualTo(("12345", (string?)null, "close")));
     }
 
+    [Test]
+    public async Task ReplyFailsWhileAnEarlierOneIsOnItsWay_TheEarlierOneArrives()
+    {
+        await using var gateway = new TestGateway(options => options.Reply.Commit = CommitMode.Stream, servers: 1, transport: new() { Capacity = 1000 });
+        var client = gateway.Connect();
+        client.Send(Http.Get("/1") + Http.Get("/2"));
+        gateway.Run();
+        gateway.At(1, 1).Send(Http.Ok(new('1', 500)));
+        gateway.Run();
+        gateway.At(1, 2).Send(Http.OkHead("Content-Length: 2000\r\n"));
+        gateway.Run();
+        gateway.At(1, 2).Send(new string('2', 600));
+        gateway.At(1, 2).Close();
+        gateway.Run();
+        Assert.That((client.Reset, client.Ended), Is.EqualTo((false, false)), "what has come goes to the client first, which does not read yet");
+        var text = client.ReceiveAll();
+        Assert.That((client.Reset, client.Ended), Is.EqualTo((false, true)));
+        Assert.That(text, Does.StartWith(Http.Ok(new('1', 500)) + Http.OkHead("Content-Length: 2000\r\n")));
+        Assert.That(text.Count(c => c == '2'), Is.LessThan(2000));
+    }
+
+    [Test]
+    public async Task ReplyFailsBehindAClientThatReadsNothing_ResetAfterClientSend()
+    {
+        await using var gateway = new TestGateway(options => options.Reply.Commit = CommitMode.Stream, servers: 1, transport: new() { Capacity = 1000 });
+        var client = Ask(gateway);
+        gateway.At(1).Send(Http.OkHead("Content-Length: 3000\r\n"));
+        gateway.Run();
+        gateway.At(1).Send(new string('x', 990));
+        gateway.At(1).Close();
+        gateway.Advance(29.9);
+        Assert.That(client.Reset, Is.False);
+        gateway.Advance(0.2);
+        Assert.That(client.Reset);
+    }
+
     [TestCase("server closes")]
     [TestCase("server resets")]
     [TestCase("server is silent")]

@@ -1,4 +1,6 @@
 using Cmi.Simulation;
+using Cmi.Simulation.Plans;
+using Cmi.Tests.Docs;
 
 namespace Cmi.Tests.Simulation;
 
@@ -22,6 +24,32 @@ public sealed class SimulatorTests
         Assert.That((again.Trace, again.Exchanges, again.SimulatedTime), Is.EqualTo((once.Trace, once.Exchanges, once.SimulatedTime)));
         Assert.That(Run(18, 500).Trace, Is.Not.EqualTo(once.Trace));
     }
+
+    [TestCaseSource(nameof(Cases))]
+    public void KnownCase_AllRulesHold(string name)
+    {
+        var report = Simulator.Replay(File.ReadAllText(Path.Combine(CasesPath, name)));
+        Assert.That(report.Failure?.Text, Is.Null);
+        Assert.That(report.Exchanges, Is.GreaterThan(0));
+    }
+
+    [Test]
+    public void StoreOnDrives_AllRulesHoldAndItRepeats([Values(nameof(Medium.Disk), nameof(Medium.Log))] string medium, [ValueSource(nameof(DriveFaults))] string fault, [Values] bool belowRam)
+    {
+        var kind = Enum.Parse<DriveFaultKind>(fault);
+        var drive = new TierPlan { Medium = Enum.Parse<Medium>(medium), Bytes = 4 << 20, Latency = 2, Faults = [new(kind, 0, 60_000, kind == DriveFaultKind.Slow ? 200 : 300)] };
+        var made = ScenarioMaker.Make(1_000_015, mostRequests: 500);
+        var scenario = made with { Terms = made.Terms with { AlwaysStore = true, Tiers = belowRam ? [new() { Bytes = 1 << 18 }, drive] : [drive] } };
+        var (once, again) = (Simulator.RunOne(scenario, new(), new()), Simulator.RunOne(scenario, new(), new()));
+        Assert.That(once.Found, Is.Null);
+        Assert.That((again.Trace, again.Now), Is.EqualTo((once.Trace, once.Now)));
+    }
+
+    private static string[] DriveFaults => Enum.GetNames<DriveFaultKind>();
+
+    private static IEnumerable<string> Cases => Directory.GetFiles(CasesPath, "*.json").Select(path => Path.GetFileName(path)!);
+
+    private static string CasesPath => Path.Combine(Repository.Root, "Cmi.Tests", "Simulation", "Cases");
 
     private static SimulationReport Run(int seed, long exchanges)
     {

@@ -9,6 +9,7 @@ const int ProgressMs = 5000;
 
 var options = new SimulationOptions();
 string? replay = null;
+var namesImpossible = false;
 for (var i = 0; i < args.Length; i++)
 {
     var value = i + 1 < args.Length ? args[i + 1] : "";
@@ -26,11 +27,14 @@ for (var i = 0; i < args.Length; i++)
             replay = File.ReadAllText(value);
             i++;
             break;
+        case "--impossible":
+            namesImpossible = true;
+            break;
         case "--no-shrinking":
             options.Shrinks = false;
             break;
         default:
-            Console.Error.WriteLine($"'{args[i]} {value}' cannot be read. Options: --seed N, --exchanges N, --replay FILE (a scenario that failed), --no-shrinking.");
+            Console.Error.WriteLine($"'{args[i]} {value}' cannot be read. Options: --seed N, --exchanges N, --replay FILE (a scenario that failed), --no-shrinking, --impossible (why cells of the table are).");
             return 2;
     }
 }
@@ -47,7 +51,8 @@ var report = replay is null ? Simulator.Run(options) : Simulator.Replay(replay, 
 var seconds = clock.Elapsed.TotalSeconds;
 
 Console.WriteLine(report.Outcomes);
-foreach (var cell in report.NeverStruck) Console.WriteLine($"never struck: {cell}");
+foreach (var cell in namesImpossible ? report.ImpossibleCells : []) Console.WriteLine($"impossible: {cell}");
+foreach (var cell in report.EmptyCells) Console.WriteLine($"empty: {cell}");
 Console.WriteLine($"seed {options.Seed}: {report.Exchanges:N0} exchanges in {report.Runs:N0} runs, {seconds:F1} s, {report.Exchanges / seconds:N0}/s; simulated time {report.SimulatedTime.TotalHours:N1} h; trace {report.Trace:x16}");
 if (report.Failure is not { } failure)
 {
