@@ -40,6 +40,12 @@ public sealed partial class CmiEngine : IAsyncDisposable
     /// <exception cref="ArgumentException">The options have faults; it says all of them.</exception>
     public CmiEngine(CmiOptions options, IConnectionManager connections, IBufferStore buffers, Func<ServerGroup, IJobQueue>? queue = null, ILogger<CmiEngine>? logger = null,
         IMeterFactory? meters = null, IAccessLog? accessLog = null)
+        : this(options, connections, buffers, queue, logger, meters, accessLog, isTraced: true)
+    {
+    }
+
+    private CmiEngine(CmiOptions options, IConnectionManager connections, IBufferStore buffers, Func<ServerGroup, IJobQueue>? queue, ILogger<CmiEngine>? logger,
+        IMeterFactory? meters, IAccessLog? accessLog, bool isTraced)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(connections);
@@ -49,9 +55,13 @@ public sealed partial class CmiEngine : IAsyncDisposable
         _wanted = EndpointsOf(options);
         _groups = new(queue, this);
         _configuration = new(options, _groups.Change(options, []));
-        Telemetry = new(this, options.AccessLog, meters, accessLog, Logger);
+        Telemetry = new(this, options.AccessLog, meters, accessLog, isTraced, Logger);
         _loops = [.. connections.Loops.Select((loop, i) => new LoopState(this, loop, _configuration, _groups.SlotsOf, Reclaim) { Index = i })];
     }
+
+    /// <summary>Makes an engine that logs and traces nothing, with meters of its own.</summary>
+    internal static CmiEngine Unheard(CmiOptions options, IConnectionManager connections, IBufferStore buffers, IMeterFactory meters) =>
+        new(options, connections, buffers, queue: null, logger: null, meters, accessLog: null, isTraced: false);
 
     /// <summary>Where clients connect, with the ports that were picked; empty before the start.</summary>
     public IReadOnlyList<ListenAddress> Endpoints => [.. _listeners.Select(listener => listener.Address)];

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Options;
 namespace Cmi.Hosting;
 
 /// <summary>
-/// Starts the engine with the host, and drains it when the host stops. The engine is asked for at the start only: a host makes its services before it
+/// Exercises and starts the engine with the host, and drains it when the host stops. The engine is asked for at the start only: a host makes its services before it
 /// checks the options, and a fault must be told as such. While it runs, settings that change are taken over. <para>Threading: the host's; one call at a time.</para>
 /// </summary>
 internal sealed class CmiHostedService(IServiceProvider services) : IHostedService, IDisposable
@@ -16,6 +16,8 @@ internal sealed class CmiHostedService(IServiceProvider services) : IHostedServi
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var engine = services.GetRequiredService<CmiEngine>();
+        if (services.GetRequiredService<IOptions<CmiOptions>>().Value.SelfExercise)
+            await SelfExercise.RunOnceAsync(engine.Connections, engine.Buffers, engine.Logger, cancellationToken);
         await engine.StartAsync(cancellationToken);
         _engine = engine;
         _watcher = new(engine, services.GetServices<CmiConfiguration>(), services.GetRequiredService<IOptionsFactory<CmiOptions>>(),

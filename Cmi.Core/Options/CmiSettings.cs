@@ -124,6 +124,7 @@ internal static class CmiSettings
         new AddressesSetting("Forwarded:TrustedNetworks", o => o.Forwarded.TrustedNetworks, ReadNetwork, mayBeEmpty: _ => true),
 
         new FlagSetting("Buffers:Always", (o, value) => o.Buffers.Always = value),
+        new FlagSetting("SelfExercise", (o, value) => o.SelfExercise = value),
 
         new TextSetting("AccessLog:Path", o => o.AccessLog.Path, (o, value) => o.AccessLog.Path = value, "the path of a file, or -", PathFault),
         new TextSetting("AccessLog:Template", o => o.AccessLog.Template, (o, value) => o.AccessLog.Template = value, "text with names in braces", TemplateFault),

@@ -9,6 +9,7 @@ internal sealed class EngineTelemetry : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly AccessLogOptions _options;
     private readonly IAccessLog? _given;
+    private readonly bool _isTraced;
     private AccessLogFile? _file;
     private int _faultTold;
 
@@ -16,10 +17,11 @@ internal sealed class EngineTelemetry : IAsyncDisposable
     /// <param name="options">Where the access log goes.</param>
     /// <param name="meters">Makes the meter; <see langword="null"/>: it is made here.</param>
     /// <param name="accessLog">Takes the records in the place of the file; not disposed here.</param>
+    /// <param name="isTraced">Whether listeners of the activity source hear of exchanges.</param>
     /// <param name="logger">The log.</param>
-    public EngineTelemetry(CmiEngine engine, AccessLogOptions options, IMeterFactory? meters, IAccessLog? accessLog, ILogger logger)
+    public EngineTelemetry(CmiEngine engine, AccessLogOptions options, IMeterFactory? meters, IAccessLog? accessLog, bool isTraced, ILogger logger)
     {
-        (_options, _given, _logger) = (options, accessLog, logger);
+        (_options, _given, _isTraced, _logger) = (options, accessLog, isTraced, logger);
         Metrics = new(meters, engine);
     }
 
@@ -32,7 +34,10 @@ internal sealed class EngineTelemetry : IAsyncDisposable
     public long AccessLogDropped => _file?.Dropped ?? 0;
 
     /// <summary>Whether anybody wants to know of single exchanges; asked once a turn.</summary>
-    public bool IsWatching => AccessLog is not null || Metrics.IsRecording || CmiTracing.Source.HasListeners();
+    public bool IsWatching => AccessLog is not null || Metrics.IsRecording || IsTracing;
+
+    /// <summary>Whether anybody wants spans.</summary>
+    public bool IsTracing => _isTraced && CmiTracing.Source.HasListeners();
 
     /// <summary>Opens the access log, if there is to be one.</summary>
     /// <exception cref="IOException">Its file cannot be opened.</exception>

@@ -45,7 +45,7 @@ internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time
     /// <summary>Its head could be read; a trace begins or goes on if there is a listener for it.</summary>
     public void HeadRead(RequestHead head, ReadOnlySpan<byte> peer)
     {
-        if (CmiTracing.Source.HasListeners()) _span = CmiTracing.StartExchange(head, peer, time.GetUtcNow());
+        if (telemetry.IsTracing) _span = CmiTracing.StartExchange(head, peer, time.GetUtcNow());
     }
 
     /// <summary>It asks for a server, or asks again.</summary>

@@ -59,7 +59,7 @@ public sealed class CmiServiceCollectionExtensionsTests
         Assert.That(exception.Failures, Is.EqualTo(
         [
             "Cmi:Retry:Attempts is 'x'; it must be 1 to 10.",
-            "Cmi:Typo is not a setting; it must be one of Endpoints, Servers, Groups, Routes, Timeouts, Limits, Retry, Health, Reply, Request, Pipelining, Forwarded, Buffers, AccessLog.",
+            "Cmi:Typo is not a setting; it must be one of Endpoints, Servers, Groups, Routes, Timeouts, Limits, Retry, Health, Reply, Request, Pipelining, Forwarded, Buffers, SelfExercise, AccessLog.",
             "Cmi:Servers:Addresses is empty; it must have at least one address.",
             "No transport. Call UseSockets() or UseConnectionManager() after AddCmi().",
             "No buffer store. Call UseRamBuffers(), UseFlashBuffers() or UseDiskBuffers() after AddCmi().",
