@@ -28,7 +28,7 @@ internal sealed class JsonAccessLine : IAccessLineFormat
         Text(",\"method\":\""u8, entry.Method, into);
         Text(",\"target\":\""u8, entry.Target, into);
         Text(",\"host\":\""u8, entry.RequestField("Host"u8), into);
-        Text(",\"version\":\""u8, AccessLine.NameOfVersion(entry.ClientMinorVersion), into);
+        Text(",\"version\":\""u8, AccessLine.NameOfVersion(entry), into);
         Number(",\"status\":"u8, entry.Status, into);
         Number(",\"bytes_in\":"u8, entry.RequestBytes, into);
         Number(",\"bytes_out\":"u8, entry.ReplyBytes, into);
