@@ -102,6 +102,12 @@ internal sealed class RamBudget(long limit)
         }
     }
 
+    /// <summary>Lets go of the segments that no loop has.</summary>
+    public void DropShelved()
+    {
+        lock (_gate) DropShelved(downTo: 0);
+    }
+
     private void DropShelved(long downTo)
     {
         for (var sizeClass = _shelf.Length - 1; sizeClass >= 0; sizeClass--)

@@ -74,6 +74,7 @@ public sealed class RamBufferStore : IBufferStore, IMeasuredBufferStore, ITrimma
         ArgumentNullException.ThrowIfNull(loop);
         foreach (var pool in Volatile.Read(ref _pools))
             if (ReferenceEquals(pool.Loop, loop)) pool.DropKept();
+        _budget.DropShelved();                                      // the loop's own among them; what others put there too
     }
 
     /// <summary>Makes no more buffers. Those that live, and their slices, stay usable until they are disposed.</summary>

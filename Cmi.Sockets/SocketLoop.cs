@@ -10,7 +10,7 @@ namespace Cmi.Sockets;
 /// A loop on a thread of its own: what is the same whichever way the system tells of events. A turn is: events, due timers, the mailbox; then it waits for
 /// events, for a post or for the next timer.
 /// <para>It starts with <see cref="Start"/> and ends with <see cref="StopAsync"/>, behind all that was posted before.</para>
-/// <para>Threading: <see cref="Post"/>, <see cref="IsCurrent"/>, <see cref="StopAsync"/>, <see cref="Wake"/> any thread; all else the loop itself.</para>
+/// <para>Threading: <see cref="Post"/>, <see cref="IsCurrent"/>, <see cref="TimersSet"/>, <see cref="StopAsync"/>, <see cref="Wake"/> any thread; all else the loop itself.</para>
 /// </summary>
 internal abstract class SocketLoop : ILoop
 {
@@ -47,6 +47,8 @@ internal abstract class SocketLoop : ILoop
     public long Now { get; private set; }
 
     public Random Random { get; } = new();
+
+    public int TimersSet => _timers.Count;
 
     /// <summary>The transport that the loop is of.</summary>
     public SocketConnectionManager Manager { get; }

@@ -53,7 +53,7 @@ public sealed class ManualLoop : ILoop
     /// <inheritdoc/>
     public Random Random { get; }
 
-    /// <summary>How many timers are set; for leak checks.</summary>
+    /// <inheritdoc/>
     public int TimersSet => _timers.Count;
 
     /// <summary>How many pieces of posted work wait to be run.</summary>

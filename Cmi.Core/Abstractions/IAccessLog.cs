@@ -110,15 +110,41 @@ public readonly ref struct AccessLogEntry
     public ReadOnlySpan<byte> RequestField(ReadOnlySpan<byte> name)
     {
         var rest = RequestHead;
-        for (int end; (end = rest.IndexOf("\r\n"u8)) >= 0; rest = rest[(end + 2)..])
+        while (!rest.IsEmpty)
         {
-            var line = rest[..end];
-            // The first line has no name before its first colon: blanks are in the way.
-            if (line.Length > name.Length && line[name.Length] == ':' && System.Text.Ascii.EqualsIgnoreCase(line[..name.Length], name))
-                return line[(name.Length + 1)..].Trim((byte)' ');
+            var line = TakeLine(ref rest);
+            if (IsField(line, name)) return ValueOf(line, name);
         }
         return default;
     }
+
+    /// <summary>Finds three fields in one pass, as <see cref="RequestField"/> would in three.</summary>
+    internal void FindFields(out ReadOnlySpan<byte> host, out ReadOnlySpan<byte> referer, out ReadOnlySpan<byte> userAgent)
+    {
+        host = referer = userAgent = default;
+        var rest = RequestHead;
+        while (!rest.IsEmpty)
+        {
+            var line = TakeLine(ref rest);
+            if (host.IsEmpty && IsField(line, "Host"u8)) host = ValueOf(line, "Host"u8);
+            else if (referer.IsEmpty && IsField(line, "Referer"u8)) referer = ValueOf(line, "Referer"u8);
+            else if (userAgent.IsEmpty && IsField(line, "User-Agent"u8)) userAgent = ValueOf(line, "User-Agent"u8);
+        }
+    }
+
+    private static ReadOnlySpan<byte> TakeLine(scoped ref ReadOnlySpan<byte> rest)
+    {
+        var end = rest.IndexOf((byte)'\n');                         // of the CRLF that ends each line of what was written anew
+        var line = end < 0 ? default : rest[..end].TrimEnd((byte)'\r');
+        rest = end < 0 ? default : rest[(end + 1)..];
+        return line;
+    }
+
+    // The first line of a head has no name before its first colon: blanks are in the way.
+    private static bool IsField(ReadOnlySpan<byte> line, scoped ReadOnlySpan<byte> name) =>
+        line.Length > name.Length && line[name.Length] == ':' && System.Text.Ascii.EqualsIgnoreCase(line[..name.Length], name);
+
+    private static ReadOnlySpan<byte> ValueOf(ReadOnlySpan<byte> line, scoped ReadOnlySpan<byte> name) => line[(name.Length + 1)..].Trim((byte)' ');
 
     private ReadOnlySpan<byte> Word(int number)
     {

@@ -6,7 +6,7 @@ namespace Cmi;
 /// A loop works in turns: I/O events, then due timers, then the mailbox, then it waits. While it runs, its <see cref="SynchronizationContext"/> is
 /// current, so a plain <c>await</c> comes home to it, and <c>ConfigureAwait(false)</c> leaves it.
 /// </para>
-/// <para>Threading: <see cref="Post"/> and <see cref="IsCurrent"/> any thread; all else the loop itself.</para>
+/// <para>Threading: <see cref="Post"/>, <see cref="IsCurrent"/> and <see cref="TimersSet"/> any thread; all else the loop itself.</para>
 /// </summary>
 public interface ILoop
 {
@@ -38,4 +38,7 @@ public interface ILoop
     /// <summary>Clears a timer; does nothing if it is not set.</summary>
     /// <param name="node">The timer.</param>
     void ClearTimer(LoopTimer node);
+
+    /// <summary>How many timers are set; for status and leak checks. From another thread it may be a turn old.</summary>
+    int TimersSet { get; }
 }

@@ -116,7 +116,7 @@ internal sealed partial class ClientSession
         exchange.Begin(this, route, head, framing);
         Add(exchange);
         _bytesInHand += exchange.RequestBytes;
-        if (!MessageFraming.IsPersistent(head)) (_clientCloses, _noMoreRequests) = (true, true);     // RFC 9112 §9.6: what comes behind is not a request
+        if (!exchange.WantsPersistence) (_clientCloses, _noMoreRequests) = (true, true);     // RFC 9112 §9.6: what comes behind is not a request
         if (exchange.IsRequestWhole) return;
         (_reading, _decoder, _lastRead) = (exchange, new(framing), _state.Loop.Now);
         if (!exchange.Request.TryOpen(framing.Kind == FramingKind.Length ? framing.Length : null)) Refuse(exchange, 503, "No room to hold the request.");

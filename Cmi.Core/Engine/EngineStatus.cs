@@ -63,7 +63,7 @@ public sealed record EngineStatus
             StartedAt = state == EngineState.New ? null : startedAt,
             Endpoints = engine.Endpoints,
             Statistics = engine.GetStatistics(),
-            Loops = [.. engine.Loops.Select(loop => new LoopStatus(loop.Counters.Clients, loop.Counters.Active.Sum()))],
+            Loops = [.. engine.Loops.Select(loop => new LoopStatus(loop.Counters.Clients, loop.Counters.Active.Sum(), loop.Loop.TimersSet, loop.Memory.BlocksOut))],
             Groups = [.. engine.Configuration.Groups.Select(group => new GroupStatus(group.Name, group.Queue.Waiting,
                 [.. group.Health.Describe().Select(health => ServerOf(engine, health, servers.GetValueOrDefault(health.Server, [])))]))],
             Buffers = (engine.Buffers as IMeasuredBufferStore)?.GetUsage() ?? [],
@@ -88,7 +88,9 @@ public sealed record EngineStatus
 /// <summary>How a loop is at a moment. <para>Threading: immutable.</para></summary>
 /// <param name="Clients">Client connections that are open.</param>
 /// <param name="ActiveRequests">Requests whose reply has not left yet.</param>
-public sealed record LoopStatus(long Clients, long ActiveRequests);
+/// <param name="TimersSet">Timers that are set: one for each client, and a few of the loop's own.</param>
+/// <param name="BlocksOut">Pieces of the loop's memory, of 4 KiB and more, that hold incomplete heads and bytes which a connection has not taken.</param>
+public sealed record LoopStatus(long Clients, long ActiveRequests, int TimersSet, int BlocksOut);
 
 /// <summary>How a server group is at a moment. <para>Threading: immutable.</para></summary>
 /// <param name="Name">Its name.</param>

@@ -157,7 +157,7 @@ internal sealed partial class Exchange : IDialer
     /// <summary>Answers in the server's place, after which the connection closes: the request cannot be read to its end.</summary>
     public void Refuse(int status, string text)
     {
-        _wantsPersistence = false;
+        WantsPersistence = false;
         Decide(status, text);
     }
 

@@ -83,7 +83,7 @@ internal sealed partial class Exchange
                 case DecodeStatus.NeedMore:
                     return true;
                 case DecodeStatus.Invalid:
-                    AttemptFailed(AttemptFault.BadReply, _decoder.Error.Explanation);
+                    AttemptFailed(AttemptFault.BadReply, _decoder.Error.Reason);
                     return false;
                 case DecodeStatus.End:
                     if (!PassesChecks()) return false;

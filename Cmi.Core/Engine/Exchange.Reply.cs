@@ -77,7 +77,7 @@ internal sealed partial class Exchange
     /// <returns>Whether the connection is kept after this reply.</returns>
     public bool StartLeaving(bool mayPersist)
     {
-        var persistent = mayPersist && _wantsPersistence && IsRequestWhole;
+        var persistent = mayPersist && WantsPersistence && IsRequestWhole;
         if (_own != 0)
         {
             ResponseHeadWriter.WriteOwn(ReplyHead, _own, _ownText, Method, persistent, ClientMinorVersion, _state.Date, _own == 503 ? EngineSettings.RetryAfterSeconds : 0);

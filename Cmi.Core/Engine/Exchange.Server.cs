@@ -152,7 +152,7 @@ internal sealed partial class Exchange
             }
             if (status == ReadStatus.Invalid)
             {
-                AttemptFailed(AttemptFault.BadReply, error.Explanation);
+                AttemptFailed(AttemptFault.BadReply, error.Reason);
                 return false;
             }
             start += consumed;
@@ -181,7 +181,7 @@ internal sealed partial class Exchange
         IsUpgrade = false;                                          // declined: the connection goes on with HTTP
         if (!MessageFraming.TryOfResponse(head, Method, out _replyFraming, out var error))
         {
-            AttemptFailed(AttemptFault.BadReply, error.Explanation);
+            AttemptFailed(AttemptFault.BadReply, error.Reason);
             return false;
         }
         if (_resume is not null) return Join(head, start, end);

@@ -52,7 +52,7 @@ internal sealed partial class Exchange : IConnectionOwner
     private Phase _phase;
     private int _requestHeadLength;
     private Framing _requestFraming;
-    private bool _wantsPersistence, _takesTrailers;
+    private bool _takesTrailers;
     private bool _bindsConnection;                                  // its credentials are those of the server connection that carries it
     private bool _contentKept;                                      // the request's content is there from its first byte
     private long _startedAt;
@@ -116,6 +116,9 @@ internal sealed partial class Exchange : IConnectionOwner
     /// <summary>Whether it asks to go on in another protocol, and the server has not declined: nothing behind it is a request yet.</summary>
     public bool IsUpgrade { get; private set; }
 
+    /// <summary>Whether the client's connection may stay for another request, as far as the client and the settings go.</summary>
+    public bool WantsPersistence { get; private set; }
+
     /// <summary>Whether the client waits for a 100 before it sends the content.</summary>
     public bool AwaitsContinue { get; set; }
 
@@ -125,7 +128,7 @@ internal sealed partial class Exchange : IConnectionOwner
         Adopt(session, route);
         Method = head.Method;
         ClientMinorVersion = head.MinorVersion;
-        _wantsPersistence = MessageFraming.IsPersistent(head);
+        WantsPersistence = MessageFraming.IsPersistent(head) && (head.MinorVersion > 0 || Settings.PersistHttp10);
         _requestFraming = framing;
         BeginWatch(head);
         RequestWriter.WriteHead(RequestHead, head, session.Peer, CmiEngine.Pseudonym, withTrace: _watch is not { IsTraced: true });

@@ -28,6 +28,7 @@ internal sealed class RouteSettings(CmiOptions options)
     public readonly long ReplyHoldTime = EngineSettings.Ms(options.Reply.HoldTime);
     public readonly bool TrustFin = options.Reply.TrustClose == CloseTrust.Fin;
     public readonly bool Resume = options.Reply.Resume;
+    public readonly bool PersistHttp10 = options.Reply.PersistHttp10;
     public readonly CommitMode RequestCommit = options.Request.Commit;
     public readonly long RequestHoldBytes = options.Request.HoldBytes;
     public readonly long RequestHoldTime = EngineSettings.Ms(options.Request.HoldTime);

@@ -135,7 +135,7 @@ internal sealed class HealthProbe : IConnectionOwner, IDisposable
                     End(_statuses is null || _statuses.Has(_head.Status), $"it answered {_head.Status}");
                     return;
                 case ReadStatus.Invalid:
-                    End(false, error.Explanation);
+                    End(false, error.Reason);
                     return;
             }
             if (_length == _received!.Length) End(false, "its reply head is too large");

@@ -7,13 +7,16 @@ namespace Cmi.Http1;
 ///                                             └─▶ Trailer ─▶ (TrailerName ─▶ TrailerValue ─▶ TrailerLf ─▶ Trailer)  size = 0
 ///                                                    └─▶ LastLf ─▶ Done                                        an empty line
 /// </code>
-/// Extensions are skipped (RFC 9112 §7.1.1). Trailer fields are checked; where they lie tells <see cref="TrailerLength"/> (§7.1.2). Bound: both have a limit,
-/// and nothing is kept of them here.
+/// Extensions are skipped (RFC 9112 §7.1.1: their total length has to have a limit). Trailer fields are checked; where they lie tells <see cref="TrailerLength"/>
+/// (§7.1.2). Bound: both have a limit, and nothing is kept of them here.
 /// </summary>
 internal struct ChunkedDecoder
 {
     /// <summary>How long the extensions of one chunk may be, in bytes.</summary>
     public const int MaxExtensionBytes = 4096;
+
+    /// <summary>How much longer than their chunks all extensions together may be, in bytes: many small chunks are no way around the bound.</summary>
+    public const int MaxExtensionSurplus = 16 * 1024;
 
     /// <summary>How long the trailer section may be, in bytes.</summary>
     public const int MaxTrailerBytes = 16 * 1024;
@@ -27,7 +30,7 @@ internal struct ChunkedDecoder
     }
 
     private long _left;
-    private int _count;
+    private int _count, _surplus;
     private Phase _phase;
 
     /// <summary>Why, after Invalid.</summary>
@@ -80,9 +83,10 @@ internal struct ChunkedDecoder
                 return StepSize(octet);
             case Phase.Extension:
                 if (octet == Octets.CR) return To(Phase.SizeEnd);
-                return Octets.IsControl(octet) || ++_count > MaxExtensionBytes ? ProtocolError.BadChunkExtension : ProtocolError.None;
+                return Octets.IsControl(octet) || ++_count > MaxExtensionBytes || ++_surplus > MaxExtensionSurplus ? ProtocolError.BadChunkExtension : ProtocolError.None;
             case Phase.SizeEnd:
                 _count = 0;
+                _surplus = (int)Math.Max(0, _surplus - _left);
                 return Expect(octet, Octets.LF, _left > 0 ? Phase.Data : Phase.Trailer, ProtocolError.BadChunkSize);
             case Phase.DataCr:
                 return Expect(octet, Octets.CR, Phase.DataLf, ProtocolError.BadChunkEnd);

@@ -18,7 +18,7 @@ internal static class ProtocolErrorExtensions
     extension(ProtocolError error)
     {
         /// <summary>
-        /// The status code that answers a request with this fault: 400, 405, 413, 414, 417, 431, 501 or 505; 502 for what only a response can have.
+        /// The status code that answers a request with this fault: 400, 413, 414, 417, 431, 501 or 505; 502 for what only a response can have.
         /// </summary>
         public int Status => error switch
         {
@@ -67,5 +67,8 @@ internal static class ProtocolErrorExtensions
             ProtocolError.UnaskedUpgrade => "The protocol was switched without having been asked for.",
             _ => throw new ArgumentOutOfRangeException(nameof(error), error, "Not a protocol error."),
         };
+
+        /// <summary>The same without its full stop, for the end of a sentence in a log.</summary>
+        public string Reason => error.Explanation[..^1];
     }
 }

@@ -18,7 +18,8 @@ internal static class CmiSettings
         "Timeouts:ClientContent", "Timeouts:ServerConnect", "Timeouts:ServerHead", "Timeouts:ServerContent", "Timeouts:Queue", "Timeouts:Exchange",
         "Timeouts:Tunnel", "Limits:MaxRequestContentBytes", "Limits:MaxInterimResponses", "Retry:Attempts", "Retry:Statuses", "Retry:MaxRetryAfter",
         "Retry:IdempotencyKeyField", "Reply:Commit", "Reply:HoldBytes", "Reply:HoldTime", "Reply:TrustClose", "Reply:VerifyDigest", "Reply:VerifyGzip",
-        "Reply:VerifyGzipBytes", "Reply:Resume", "Request:Commit", "Request:HoldBytes", "Request:HoldTime", "Request:PriorityField", "Pipelining:Distribute", "Buffers:Always",
+        "Reply:VerifyGzipBytes", "Reply:Resume", "Reply:PersistHttp10", "Request:Commit", "Request:HoldBytes", "Request:HoldTime", "Request:PriorityField",
+        "Pipelining:Distribute", "Buffers:Always",
     ];
 
     internal static IReadOnlyList<Setting> All { get; } =
@@ -111,6 +112,7 @@ internal static class CmiSettings
         new FlagSetting("Reply:VerifyGzip", (o, value) => o.Reply.VerifyGzip = value),
         new NumberSetting("Reply:VerifyGzipBytes", o => o.Reply.VerifyGzipBytes, (o, value) => o.Reply.VerifyGzipBytes = value),
         new FlagSetting("Reply:Resume", (o, value) => o.Reply.Resume = value),
+        new FlagSetting("Reply:PersistHttp10", (o, value) => o.Reply.PersistHttp10 = value),
 
         new ChoiceSetting<CommitMode>("Request:Commit", o => o.Request.Commit, (o, value) => o.Request.Commit = value),
         new NumberSetting("Request:HoldBytes", o => o.Request.HoldBytes, (o, value) => o.Request.HoldBytes = value),

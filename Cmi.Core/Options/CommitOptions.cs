@@ -30,7 +30,7 @@ public sealed class ReplyOptions
     private long? _holdBytes;
     private TimeSpan? _holdTime;
     private CloseTrust? _trustClose;
-    private bool? _verifyDigest, _verifyGzip, _resume;
+    private bool? _verifyDigest, _verifyGzip, _resume, _persistHttp10;
     private long? _verifyGzipBytes;
 
     internal ReplyOptions? Inherited { get; init; }
@@ -109,6 +109,17 @@ public sealed class ReplyOptions
     {
         get => _resume ?? Inherited?.Resume ?? true;
         set => _resume = value;
+    }
+
+    /// <summary>
+    /// Whether the connection of an HTTP/1.0 client that says <c>Connection: keep-alive</c> stays after a reply of known length. RFC 9112 §C.2.2 forbids it to
+    /// proxies that clients choose, since one of HTTP/1.0 in between may pass the field on blindly; a gateway may. Turn it off where such proxies are in front.
+    /// </summary>
+    /// <value><see langword="true"/> by default.</value>
+    public bool PersistHttp10
+    {
+        get => _persistHttp10 ?? Inherited?.PersistHttp10 ?? true;
+        set => _persistHttp10 = value;
     }
 }
 

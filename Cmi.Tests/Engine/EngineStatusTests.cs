@@ -20,7 +20,8 @@ public sealed class EngineStatusTests
         {
             Assert.That((status.State, status.StartedAt.HasValue, status.Endpoints.Single().ToString()), Is.EqualTo((EngineState.Listening, true, "http://127.0.0.1:8080")));
             Assert.That(status.Version, Is.Not.Empty);
-            Assert.That(status.Loops.Single(), Is.EqualTo(new LoopStatus(2, 2)));
+            Assert.That(status.Loops.Single(), Is.EqualTo(new LoopStatus(2, 2, gateway.Transport.Crank.All[0].TimersSet, 0)));
+            Assert.That(status.Loops.Single().TimersSet, Is.GreaterThanOrEqualTo(2), "one for each client");
             Assert.That((status.Groups.Single().Name, status.Groups.Single().Waiting), Is.EqualTo(("default", 1)));
             Assert.That(servers.Select(server => (server.Address, server.ActiveRequests, server.OpenConnections)),
                 Is.EqualTo((ValueTuple<ServerAddress, long, int>[])[(TestGateway.Address(1), 0, 0), (TestGateway.Address(2), 1, 1)]));

@@ -150,7 +150,7 @@ public sealed class RoutingOptionsTests
         ChoiceSetting<CommitMode> => ("Whole", "Stream"),
         ChoiceSetting<CloseTrust> => ("Never", "Fin"),
         ChoiceSetting<Distribution> => ("Off", "Safe"),
-        FlagSetting { Key: "Reply:Resume" } => ("false", "true"),  // the only one that is on
+        FlagSetting { Key: "Reply:Resume" or "Reply:PersistHttp10" } => ("false", "true"),       // those that are on
         FlagSetting => ("true", "false"),
         _ => ("7", "8"),
     };

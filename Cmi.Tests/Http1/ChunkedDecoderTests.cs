@@ -87,6 +87,16 @@ internal sealed class ChunkedDecoderTests
         Refused($"1;{extension}x", ProtocolError.BadChunkExtension);
     }
 
+    [TestCase(1, false)]
+    [TestCase(100, true)]
+    public void ManyExtensions_PassBesideAsMuchContentOnly(int chunkBytes, bool pass)
+    {
+        var (content, extension) = (new string('a', chunkBytes), new string('x', 100));
+        var chunks = string.Concat(Enumerable.Repeat($"{chunkBytes:x};{extension}\r\n{content}\r\n", 1 + ChunkedDecoder.MaxExtensionSurplus / 50));
+        var decoded = Decoded.OfChunked($"{chunks}0\r\n\r\n");
+        Assert.That((decoded.Status, decoded.Error), Is.EqualTo(pass ? (DecodeStatus.End, ProtocolError.None) : (DecodeStatus.Invalid, ProtocolError.BadChunkExtension)));
+    }
+
     [Test]
     public void TrailersBeyondTheLimit_AreRefused()
     {

@@ -21,5 +21,8 @@ internal sealed class ProtocolErrorTests
     public void Fault_HasItsStatus(ProtocolError error, int status) => Assert.That(error.Status, Is.EqualTo(status));
 
     [Test]
+    public void Reason_IsTheExplanationWithoutItsFullStop() => Assert.That(ProtocolError.BadStatusLine.Reason + ".", Is.EqualTo(ProtocolError.BadStatusLine.Explanation));
+
+    [Test]
     public void ValueThatIsNoFault_IsABug() => Assert.Throws<ArgumentOutOfRangeException>(() => _ = ((ProtocolError)255).Explanation);
 }

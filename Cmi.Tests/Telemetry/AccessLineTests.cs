@@ -14,7 +14,10 @@ public sealed class AccessLineTests
 
     [Test]
     public void Template_WritesADashForWhatIsNotThere() =>
-        Assert.That(Template("{method} {path} {field:referer} {trace} {reason}", ""), Is.EqualTo("- - - - -"));
+        Assert.That(Template("{method} {path} {version} {field:referer} {trace} {reason}", ""), Is.EqualTo("- - - - - -"));
+
+    [Test]
+    public void Json_WhatWasNoRequest_HasNoVersion() => Assert.That(Json(""), Does.Not.Contain("version").And.Not.Contain("method"));
 
     [Test]
     public void Template_PathIsWithoutTheQuery() => Assert.That(Template("{path}", "GET /a?password=1 HTTP/1.1\r\n"), Is.EqualTo("/a"));

@@ -12,23 +12,24 @@ namespace Cmi.Samples.Gateway;
 /// </summary>
 internal sealed class MemoryReturn(CmiEngine engine) : BackgroundService
 {
-    private const int ManyClients = 1000;                           // fewer hold too little memory to be worth a pause
+    private const int ManyClients = 1000, FewClients = 100;         // fewer hold too little memory to be worth a pause: a flood that begins, the rest of one
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Period);
-        var (most, before) = (0, 0);
+        var (most, before, isFlood) = (0, 0, false);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
             var clients = engine.GetStatistics().Clients;
             most = Math.Max(most, clients);
+            isFlood |= clients >= ManyClients;
             var isStillGoing = clients < before - before / 4;       // those that go next would leave theirs behind
             before = clients;
-            if (most < ManyClients || clients > most / 2 || isStillGoing) continue;
+            if (!isFlood || clients > most / 2 || isStillGoing) continue;
             await engine.TrimAsync();
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
-            most = clients;
+            (most, isFlood) = (clients, clients > FewClients);      // those who are left when some stay behind go later, and hold as much each
         }
     }
 }

@@ -78,11 +78,12 @@ static string? Version() => typeof(CmiEngine).Assembly.GetCustomAttribute<Assemb
 IHost BuildHost()
 {
     var builder = Host.CreateEmptyApplicationBuilder(null);
+    // First, so that what is wrong with a file is told before what is wrong with what it said when it could last be read.
+    foreach (var file in configuration.Providers.OfType<SettingsFile>()) builder.Services.AddSingleton<IValidateOptions<CmiOptions>>(file);
     builder.Services.AddCmi(configuration)
         .UseSockets(o => o.LoopCount = arguments.Loops ?? o.LoopCount);
     buffers.AddTo(builder.Services.AddCmi());
     builder.Services.AddCmi(o => GatewayConfiguration.Apply(arguments, o));
-    foreach (var file in configuration.Providers.OfType<SettingsFile>()) builder.Services.AddSingleton<IValidateOptions<CmiOptions>>(file);
     if (demo is not null) builder.Services.AddCmi(o => GatewayConfiguration.AddDemo(demo.Urls, o));
     builder.Services.AddSingleton<IHostLifetime>(signals);
     builder.Services.AddHostedService<MemoryReturn>();

@@ -36,7 +36,8 @@ internal static class AccessLine
         _ => "tunnel"u8,
     };
 
-    public static ReadOnlySpan<byte> NameOfVersion(int minorVersion) => minorVersion == 0 ? "1.0"u8 : "1.1"u8;
+    /// <summary>The version of the request; empty for what was none.</summary>
+    public static ReadOnlySpan<byte> NameOfVersion(in AccessLogEntry entry) => entry.Method.IsEmpty ? default : entry.ClientMinorVersion == 0 ? "1.0"u8 : "1.1"u8;
 
     /// <summary>Writes a moment by ISO 8601, in UTC.</summary>
     public static void WriteTime(DateTimeOffset time, HeadBuffer into)

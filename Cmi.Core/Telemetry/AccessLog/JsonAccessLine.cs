@@ -20,6 +20,7 @@ internal sealed class JsonAccessLine : IAccessLineFormat
 
     public void Write(in AccessLogEntry entry, HeadBuffer into)
     {
+        entry.FindFields(out var host, out var referer, out var userAgent);
         into.Append("{\"time\":\""u8);
         AccessLine.WriteTime(entry.Time, into);
         into.Append("\""u8);
@@ -27,8 +28,8 @@ internal sealed class JsonAccessLine : IAccessLineFormat
         Text(",\"client\":\""u8, entry.Client, into);
         Text(",\"method\":\""u8, entry.Method, into);
         Text(",\"target\":\""u8, entry.Target, into);
-        Text(",\"host\":\""u8, entry.RequestField("Host"u8), into);
-        Text(",\"version\":\""u8, AccessLine.NameOfVersion(entry.ClientMinorVersion), into);
+        Text(",\"host\":\""u8, host, into);
+        Text(",\"version\":\""u8, AccessLine.NameOfVersion(entry), into);
         Number(",\"status\":"u8, entry.Status, into);
         Number(",\"bytes_in\":"u8, entry.RequestBytes, into);
         Number(",\"bytes_out\":"u8, entry.ReplyBytes, into);
@@ -39,8 +40,8 @@ internal sealed class JsonAccessLine : IAccessLineFormat
         if (entry.Resumes > 0) Number(",\"resumes\":"u8, entry.Resumes, into);
         Text(",\"end\":\""u8, AccessLine.NameOf(entry.End), into);
         Text(",\"reason\":\""u8, entry.Reason, into);
-        Text(",\"referer\":\""u8, entry.RequestField("Referer"u8), into);
-        Text(",\"user_agent\":\""u8, entry.RequestField("User-Agent"u8), into);
+        Text(",\"referer\":\""u8, referer, into);
+        Text(",\"user_agent\":\""u8, userAgent, into);
         Text(",\"trace\":\""u8, entry.TraceId, into);
         into.Append("}"u8);
     }
@@ -68,8 +69,9 @@ internal sealed class JsonAccessLine : IAccessLineFormat
 
     private static void Text(ReadOnlySpan<byte> label, string? text, HeadBuffer into)
     {
+        if (string.IsNullOrEmpty(text)) return;
         Span<byte> utf8 = stackalloc byte[256];
-        Text(label, Encoding.UTF8.TryGetBytes(text, utf8, out var length) ? utf8[..length] : Encoding.UTF8.GetBytes(text!), into);
+        Text(label, Encoding.UTF8.TryGetBytes(text, utf8, out var length) ? utf8[..length] : Encoding.UTF8.GetBytes(text), into);
     }
 
     // What is not there has no member.

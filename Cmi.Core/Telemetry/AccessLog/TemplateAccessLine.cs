@@ -24,7 +24,7 @@ internal sealed class TemplateAccessLine : IAccessLineFormat
         ["method"] = static (in e, into) => Escape(into, e.Method),
         ["target"] = static (in e, into) => Escape(into, e.Target),
         ["path"] = static (in e, into) => Escape(into, e.Target.IndexOf((byte)'?') is var query and >= 0 ? e.Target[..query] : e.Target),
-        ["version"] = static (in e, into) => into.Append(AccessLine.NameOfVersion(e.ClientMinorVersion)),
+        ["version"] = static (in e, into) => Escape(into, AccessLine.NameOfVersion(e)),
         ["status"] = static (in e, into) => into.AppendNumber(e.Status),
         ["bytes_in"] = static (in e, into) => into.AppendNumber(e.RequestBytes),
         ["bytes_out"] = static (in e, into) => into.AppendNumber(e.ReplyBytes),
