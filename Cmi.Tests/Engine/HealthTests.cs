@@ -99,38 +99,6 @@ public sealed class HealthTests
     }
 
     [Test]
-    public async Task OnlyUsableServerBreaksItsReply_OneThatIsOutIsAskedBeforeItAgain()
-    {
-        await using var gateway = new TestGateway(options => (options.Timeouts.ServerHead, options.Retry.Attempts) = (TimeSpan.FromSeconds(3), 2), servers: 2);
-        gateway.AnswerAll(head => Http.PathOf(head) == "/bad" ? "nonsense\r\n\r\n" : Http.Ok("yes"));
-        gateway.Server(2).Accepted = null;
-        var client = gateway.Connect();
-        for (var i = 0; i < 2; i++)
-        {
-            client.Send(Http.Get("/"));
-            gateway.Advance(3 * i);
-            client.ReceiveReply();
-        }
-        Assert.That(gateway.Engine.GetServerHealth("default")[1].Condition, Is.EqualTo(ServerCondition.Ejected));
-        gateway.Server(2).Accepted = peer => peer.Send(Http.Ok("better"));
-        client.Send(Http.Get("/bad"));
-        Assert.That(client.ReceiveReply().Text, Is.EqualTo("better"));
-        Assert.That(gateway.Engine.GetServerHealth("default")[1].Condition, Is.EqualTo(ServerCondition.Healthy));
-    }
-
-    [TestCase(ServerState.Drain)]
-    [TestCase(ServerState.Maintenance)]
-    public async Task OtherServerWasTakenOutByHand_IsNotAskedWhateverFails(ServerState state)
-    {
-        await using var gateway = new TestGateway(servers: 2);
-        gateway.AnswerAll(_ => "nonsense\r\n\r\n");
-        gateway.Engine.SetServerState("default", TestGateway.Address(2), state);
-        var client = gateway.Connect();
-        Assert.That(Ask(client).Status, Is.EqualTo(502));
-        Assert.That((gateway.Server(1).Connections.Count, gateway.Server(2).Connections.Count), Is.EqualTo((3, 0)));
-    }
-
-    [Test]
     public async Task OnlyServerIsOut_IsAskedAllTheSameAndIsBackWithItsFirstReply()
     {
         await using var gateway = new TestGateway(options => options.Retry.Attempts = 1, servers: 1);
@@ -255,6 +223,22 @@ public sealed class HealthTests
         var client = gateway.Connect();
         for (var i = 0; i < 5; i++) Assert.That(Ask(client).Text, Is.EqualTo("yes"));
         Assert.That(gateway.Engine.GetStatistics().Retries, Is.Zero);
+    }
+
+    [Test]
+    public async Task ActiveChecks_AreSpreadSoThatServersAreNotCheckedTogether()
+    {
+        await using var gateway = new TestGateway(options => (options.Health.Path, options.Health.Interval) = ("/health", TimeSpan.FromSeconds(10)), servers: 1);
+        var times = new List<long>();
+        gateway.AnswerAll(_ =>
+        {
+            times.Add(gateway.Transport.Loops[0].Now);
+            return Http.Ok();
+        });
+        gateway.Advance(200);
+        var gaps = times.Zip(times.Skip(1), (before, after) => after - before).ToList();
+        Assert.That(gaps, Has.Count.GreaterThan(15).And.All.InRange(10_000, 11_000));
+        Assert.That(gaps.Distinct().Count(), Is.GreaterThan(5));
     }
 
     [Test]
