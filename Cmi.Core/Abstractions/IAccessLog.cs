@@ -83,6 +83,9 @@ public readonly ref struct AccessLogEntry
     /// <summary>How often a server was asked; a connection that went stale in the pool counts too.</summary>
     public int Attempts { get; init; }
 
+    /// <summary>How many of these attempts were made beside another, since the reply to that one was late.</summary>
+    public int Hedges { get; init; }
+
     /// <summary>How often another server went on with the reply after it had broken in the middle.</summary>
     public int Resumes { get; init; }
 

@@ -10,7 +10,7 @@ namespace Cmi;
 /// <param name="Deadline">When the engine will withdraw the ticket, in the same milliseconds; a retry keeps it.</param>
 /// <param name="RequestBytes">The size of the request's content as far as it is known.</param>
 /// <param name="Attempt">1 for the first attempt.</param>
-/// <param name="Avoid">Servers that failed this exchange; one of them only if no other is left.</param>
+/// <param name="Avoid">Servers that failed this exchange, or are asked already; one of them only if no other is left.</param>
 public readonly record struct JobTicket(long Id, string Group, ulong FairKey, ulong AffinityKey, byte Priority,
     long EnqueuedAt, long Deadline, long RequestBytes, int Attempt, ServerSet Avoid);
 

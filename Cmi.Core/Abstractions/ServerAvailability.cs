@@ -26,7 +26,7 @@ public sealed class ServerAvailability
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(servers);
         _credits = new int[servers];
-        _now = new([.. Enumerable.Range(0, servers)], null);
+        _now = new([.. Enumerable.Range(0, servers)], [], null);
     }
 
     /// <summary>Something has changed: waiting tickets may have a server now. Raised outside of any lock, on any thread.</summary>
@@ -34,6 +34,12 @@ public sealed class ServerAvailability
 
     /// <summary>The places, in <see cref="ServerGroup.Servers"/>, of the usable servers, in order; the array behind it never changes.</summary>
     public ReadOnlySpan<int> Usable => _now.Usable;
+
+    /// <summary>
+    /// The places of servers that are out for what they did in use, and may be better by now; the array behind it never changes. For a ticket whose
+    /// <see cref="JobTicket.Avoid"/> has all usable servers they come before those that have failed it.
+    /// </summary>
+    public ReadOnlySpan<int> Reserve => _now.Reserve;
 
     /// <summary>Whether a server is usable.</summary>
     /// <param name="server">Its place in <see cref="ServerGroup.Servers"/>.</param>
@@ -45,13 +51,13 @@ public sealed class ServerAvailability
     /// <exception cref="ArgumentException">The places are not in order, or not of the group.</exception>
     public void Set(ReadOnlySpan<int> usable)
     {
-        Keep(usable, null);
+        Keep(usable, [], null);
         Tell();
     }
 
     internal Snapshot Now => _now;
 
-    internal void Keep(ReadOnlySpan<int> usable, int[]? shares)
+    internal void Keep(ReadOnlySpan<int> usable, int[] reserve, int[]? shares)
     {
         var before = -1;
         foreach (var server in usable)
@@ -59,7 +65,7 @@ public sealed class ServerAvailability
             if (server <= before || server >= _credits.Length) throw new ArgumentException("The places must be in order, and of the group.", nameof(usable));
             before = server;
         }
-        _now = new([.. usable], shares);
+        _now = new([.. usable], reserve, shares);
     }
 
     internal void Tell() => Changed?.Invoke(this, EventArgs.Empty);
@@ -75,10 +81,12 @@ public sealed class ServerAvailability
 
     /// <summary>One moment. Immutable.</summary>
     /// <param name="usable">The usable servers, in order.</param>
+    /// <param name="reserve">Those that are out for what they did in use.</param>
     /// <param name="shares">In how many of a thousand choices each server takes part; <see langword="null"/>: all in all.</param>
-    internal sealed class Snapshot(int[] usable, int[]? shares)
+    internal sealed class Snapshot(int[] usable, int[] reserve, int[]? shares)
     {
         public readonly int[] Usable = usable;
+        public readonly int[] Reserve = reserve;
         public readonly int[]? Shares = shares;
 
         /// <summary>The most requests in flight at a server, whatever its limit.</summary>

@@ -97,6 +97,8 @@ public sealed partial class CmiEngine : IAsyncDisposable
         OwnReplies = _loops.Sum(loop => Volatile.Read(ref loop.Counters.OwnReplies)),
         RepliesCut = _loops.Sum(loop => Volatile.Read(ref loop.Counters.RepliesCut)),
         RepliesResumed = _loops.Sum(loop => Volatile.Read(ref loop.Counters.RepliesResumed)),
+        Hedges = _loops.Sum(loop => Volatile.Read(ref loop.Counters.Hedges)),
+        HedgesWon = _loops.Sum(loop => Volatile.Read(ref loop.Counters.HedgesWon)),
         Retries = _loops.Sum(loop => Volatile.Read(ref loop.Counters.Retries)),
         Changes = Volatile.Read(ref _changes),
         RefusedChanges = Volatile.Read(ref _refusedChanges),

@@ -10,7 +10,7 @@ internal sealed class EngineCounters
 
     private static readonly int Methods = Enum.GetValues<Method>().Length;
 
-    public long Clients, Accepted, Requests, RepliesDirect, RepliesStored, RepliesSpilled, OwnReplies, Retries, RepliesCut, RepliesResumed, Tunnels;
+    public long Clients, Accepted, Requests, RepliesDirect, RepliesStored, RepliesSpilled, OwnReplies, Retries, RepliesCut, RepliesResumed, Hedges, HedgesWon, Tunnels;
 
     /// <summary>Exchanges that have begun, and those of them that have not ended, by <see cref="Method"/>.</summary>
     public readonly long[] Begun = new long[Methods], Active = new long[Methods];

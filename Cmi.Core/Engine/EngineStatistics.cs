@@ -30,6 +30,12 @@ public sealed record EngineStatistics
     /// <summary>Attempts that followed a failed one.</summary>
     public long Retries { get; init; }
 
+    /// <summary>Second attempts beside one whose reply was late.</summary>
+    public long Hedges { get; init; }
+
+    /// <summary>Those of them that came to a reply first.</summary>
+    public long HedgesWon { get; init; }
+
     /// <summary>Changes of the settings while it ran.</summary>
     public long Changes { get; init; }
 

@@ -80,6 +80,8 @@ public sealed record EngineStatus
         Retries = counters.Sum(c => c.Retries.Sum()),
         RepliesCut = counters.Sum(c => Volatile.Read(ref c.RepliesCut)),
         RepliesResumed = counters.Sum(c => Volatile.Read(ref c.RepliesResumed)),
+        Hedges = counters.Sum(c => Volatile.Read(ref c.Hedges)),
+        HedgesWon = counters.Sum(c => Volatile.Read(ref c.HedgesWon)),
         OpenConnections = engine.OpenConnections(health.Server),
         IdleConnections = counters.Sum(c => Volatile.Read(ref c.Idle)),
     };
@@ -124,6 +126,12 @@ public sealed record ServerStatus
 
     /// <summary>Times that it went on with a reply which had failed after its first byte had left.</summary>
     public long RepliesResumed { get; init; }
+
+    /// <summary>Second attempts, at other servers, beside one whose reply was late here.</summary>
+    public long Hedges { get; init; }
+
+    /// <summary>Those of them that came to a reply first.</summary>
+    public long HedgesWon { get; init; }
 
     /// <summary>Connections that are open or being dialled.</summary>
     public int OpenConnections { get; init; }

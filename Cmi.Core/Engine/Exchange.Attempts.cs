@@ -8,11 +8,10 @@ using Cmi.Telemetry;
 namespace Cmi.Engine;
 
 // From the ticket to the connection, and what follows when an attempt fails.
-internal sealed partial class Exchange : IDialer
+internal sealed partial class Exchange
 {
     private long _enqueuedAt, _queueDeadline, _deadline;            // of the whole exchange: a retry keeps them
-    private long _phaseDeadline;
-    private int _attempt;
+    private int _attempts;                                          // begun, but for those that do not count
     private ServerSet _avoid;
     private int _lastStatus;                                        // what the last failed attempt would have answered
     private bool _staleForgiven;
@@ -20,22 +19,12 @@ internal sealed partial class Exchange : IDialer
     private bool _isIdempotent;                                     // by its method, or by a key that its servers know it by
     private byte _priority;
     private long _notBefore;                                        // a server has asked to be left alone until then
-    private long _attemptAt;                                        // when this attempt began to ask its server
-    private bool _isDialling;                                       // the server is dialled, not only a place among its connections awaited
 
-    private JobGrant _grant;
-    private bool _granted;
-    private ServerLease _lease;
-    private bool _reused;
-    private CancellationTokenSource? _cancel;                       // made only when a plug-in does not answer at once
-    private int _generation;                                        // answers to an earlier attempt are given back
-
-    private CancellationToken Cancelled => (_cancel ??= new()).Token;
 
     private void ResetAttempts()
     {
         _enqueuedAt = -1;
-        _attempt = 1;
+        _attempts = 1;
         _avoid = default;
         _lastStatus = 0;
         _staleForgiven = _freshOnly = false;
@@ -67,17 +56,17 @@ internal sealed partial class Exchange : IDialer
         _phase = Phase.Queued;
         _watch?.Asks(group.Name);
         var queue = group.Queue;
-        var ticket = new JobTicket(Id, group.Name, _session.FairKey, AffinityKey: 0, _priority, _enqueuedAt, _queueDeadline, Request.Length, _attempt, _avoid);
+        var (ticket, attempt) = (Ticket(_attempts, _avoid), _current);
         try
         {
-            if (queue.TryAcquire(ticket, out _grant))
+            if (queue.TryAcquire(ticket, out attempt.Grant))
             {
-                _granted = true;
+                attempt.IsGranted = true;
                 return;
             }
-            var waiting = queue.AcquireAsync(ticket, Cancelled);
+            var waiting = queue.AcquireAsync(ticket, attempt.Cancelled);
             if (waiting.IsCompletedSuccessfully) TakeGrant(waiting.Result);
-            else _ = AwaitGrantAsync(waiting, queue, _generation);
+            else _ = AwaitGrantAsync(waiting, queue, attempt, attempt.Generation);
         }
         catch (Exception e)
         {
@@ -86,7 +75,10 @@ internal sealed partial class Exchange : IDialer
         }
     }
 
-    private async Task AwaitGrantAsync(ValueTask<JobGrant?> waiting, IJobQueue queue, int generation)
+    private JobTicket Ticket(int attempt, ServerSet avoid) =>
+        new(Id, Route.Group!.Name, _session.FairKey, AffinityKey: 0, _priority, _enqueuedAt, _queueDeadline, Request.Length, attempt, avoid);
+
+    private async Task AwaitGrantAsync(ValueTask<JobGrant?> waiting, IJobQueue queue, ServerAttempt attempt, int generation)
     {
         JobGrant? grant = null;
         try
@@ -101,7 +93,7 @@ internal sealed partial class Exchange : IDialer
         {
             _state.Engine.Logger.JobQueueFailed(e);
         }
-        if (generation == _generation) TakeGrant(grant);
+        if (generation == attempt.Generation) TakeGrant(grant);
         else if (grant is { } crossed) CompleteGrant(queue, crossed, GrantOutcome.Unused);
     }
 
@@ -109,7 +101,7 @@ internal sealed partial class Exchange : IDialer
     {
         if (grant is { } given)
         {
-            (_grant, _granted) = (given, true);
+            (_current.Grant, _current.IsGranted) = (given, true);
             Wake();
         }
         else
@@ -122,37 +114,39 @@ internal sealed partial class Exchange : IDialer
     private void Connect()
     {
         _phase = Phase.Connecting;
-        _attemptAt = _state.Loop.Now;
-        _phaseDeadline = _attemptAt + Settings.ServerConnect;
-        _isDialling = false;
-        _reused = !_freshOnly && _state.Pool.TryTake(_grant.Server, out _lease);
-        BeginAttempt(_reused ? _lease.Counters : _state.Pool.CountersOf(_grant.Server));
-        if (_reused) return;
-        var dialled = _state.Pool.DialAsync(_grant.Server, this, Cancelled);
-        if (dialled.IsCompletedSuccessfully) _lease = dialled.Result;
-        else _ = AwaitDialAsync(dialled, _generation);
+        _current.StartedAt = _state.Loop.Now;
+        _current.Deadline = _current.StartedAt + Settings.ServerConnect;
+        if (Settings.HedgeAfter > 0) _hedgeAt = FirstHedge();
+        _current.IsDialling = false;
+        _current.IsReused = !_freshOnly && _state.Pool.TryTake(_current.Grant.Server, out _current.Lease);
+        BeginAttempt(_current.IsReused ? _current.Lease.Counters : _state.Pool.CountersOf(_current.Grant.Server));
+        if (_current.IsReused) return;
+        var dialled = _state.Pool.DialAsync(_current.Grant.Server, _current, _current.Cancelled);
+        if (dialled.IsCompletedSuccessfully) _current.Lease = dialled.Result;
+        else _ = AwaitDialAsync(dialled, _current, _current.Generation);
     }
 
-    private async Task AwaitDialAsync(ValueTask<ServerLease> dialled, int generation)
+    private async Task AwaitDialAsync(ValueTask<ServerLease> dialled, ServerAttempt attempt, int generation)
     {
         try
         {
             var lease = await dialled;
-            if (generation != _generation)
+            if (generation != attempt.Generation)
             {
                 lease.Close();
                 return;
             }
-            _lease = lease;
+            attempt.Lease = lease;
             Wake();
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
-            if (generation == _generation) AttemptFailed(AttemptFault.ConnectFailed, e.Message);
+            if (generation != attempt.Generation) return;
+            if (attempt != _current) Swap();
+            AttemptFailed(AttemptFault.ConnectFailed, e.Message);
         }
     }
 
-    void IDialer.DialBegins() => _isDialling = true;
 
     /// <summary>Answers in the server's place, after which the connection closes: the request cannot be read to its end.</summary>
     public void Refuse(int status, string text)
@@ -168,7 +162,7 @@ internal sealed partial class Exchange : IDialer
     /// <summary>A reply of our own.</summary>
     private void Decide(int status, string text)
     {
-        DropServer("its reply is not wanted any more", GrantOutcome.Unused);
+        DropServers("its reply is not wanted any more");
         LeaveStarved();
         if (_replyLeaves)
         {
@@ -188,27 +182,27 @@ internal sealed partial class Exchange : IDialer
         Wake();
     }
 
-    /// <summary>Lets go of the server, whatever was asked of it.</summary>
+    /// <summary>Lets go of the server of the attempt in hand, whatever was asked of it.</summary>
     private void DropServer(string reason, GrantOutcome outcome)
     {
-        _generation++;
-        if (_cancel is { } cancel)
+        _current.Generation++;
+        if (_current.Cancel is { } cancel)
         {
-            _cancel = null;
+            _current.Cancel = null;
             cancel.Cancel();
             cancel.Dispose();
         }
-        if (!_lease.IsNone) _lease.Close(reason);
-        _lease = default;
-        _sendQueue.Clear(_state.Memory);
-        _received.Clear(_state.Memory);
+        if (!_current.Lease.IsNone) _current.Lease.Close(reason);
+        _current.Lease = default;
+        _current.SendQueue.Clear(_state.Memory);
+        _current.Received.Clear(_state.Memory);
         EndAttempt(0, Attributes.Abandoned, reason);
-        if (!_granted) return;
-        _granted = false;
+        if (!_current.IsGranted) return;
+        _current.IsGranted = false;
         CompleteGrant(outcome);
     }
 
-    private void CompleteGrant(GrantOutcome outcome) => CompleteGrant(Route.Group!.Queue, _grant, outcome);
+    private void CompleteGrant(GrantOutcome outcome) => CompleteGrant(Route.Group!.Queue, _current.Grant, outcome);
 
     // A grant that comes late finds this object with another exchange, of another route perhaps: it goes back to the queue that gave it.
     private void CompleteGrant(IJobQueue queue, JobGrant grant, GrantOutcome outcome)

@@ -11,12 +11,12 @@ internal sealed partial class Exchange
     private bool ReceiveContent()
     {
         if (!HasRoom()) return false;
-        var (connection, scratch) = (_lease.Connection, _state.Memory.Scratch);
-        if (!_received.IsEmpty)
+        var (connection, scratch) = (_current.Lease.Connection, _state.Memory.Scratch);
+        if (!_current.Received.IsEmpty)
         {
-            var kept = _received.Length;
-            _received.Bytes.CopyTo(scratch);
-            _received.Clear(_state.Memory);
+            var kept = _current.Received.Length;
+            _current.Received.Bytes.CopyTo(scratch);
+            _current.Received.Clear(_state.Memory);
             return TakeIn(scratch.AsSpan(0, kept));
         }
         if (!connection.HasInput) return false;
@@ -42,7 +42,7 @@ internal sealed partial class Exchange
             {
                 if (!PassesChecks()) return false;
                 Reply.Complete();                                   // RFC 9112 §6.3 rule 8 and §8: the close is the end
-                Route.Group!.Health.TrustedClose(_grant.Server, _state.Index);
+                Route.Group!.Health.TrustedClose(_current.Grant.Server, _state.Index);
                 ReplyIsWhole(surplus: 0);
             }
             else if (io == IoStatus.End)
@@ -55,8 +55,8 @@ internal sealed partial class Exchange
             }
             return false;
         }
-        _receivedBytes += count;
-        _phaseDeadline = _state.Loop.Now + Settings.ServerContent;
+        _current.ReceivedBytes += count;
+        _current.Deadline = _state.Loop.Now + Settings.ServerContent;
         if (!direct) return TakeIn(into[..count]);
         Inspect(into[..count]);
         Reply.Advance(count);
@@ -106,16 +106,16 @@ internal sealed partial class Exchange
     /// <param name="surplus">Bytes that came behind the reply.</param>
     private void ReplyIsWhole(int surplus)
     {
-        var clean = _requestSent && !_sendQueue.IsBlocked && surplus == 0 && _serverKeeps && !_bindsConnection && IsQuiet(_lease.Connection);
-        if (clean) _lease.Reuse();
-        else _lease.Close();
-        _lease = default;
+        var clean = _current.IsRequestSent && !_current.SendQueue.IsBlocked && surplus == 0 && _serverKeeps && !_bindsConnection && IsQuiet(_current.Lease.Connection);
+        if (clean) _current.Lease.Reuse();
+        else _current.Lease.Close();
+        _current.Lease = default;
         if (_watch is { } watch) watch.RequestBytes = Request.Length;
         EndAttempt(_resume is null ? _status : 206);
         if (Reply.IsStored) _state.Counters.RepliesStored++;
-        Route.Group!.Health.Succeeded(_grant.Server, _state.Index, _attemptAt, _state.Loop.Now);
+        Route.Group!.Health.Succeeded(_current.Grant.Server, _state.Index, _current.StartedAt, _state.Loop.Now);
         LeaveStarved();
-        _granted = false;
+        _current.IsGranted = false;
         DropServer("", GrantOutcome.Done);
         CompleteGrant(GrantOutcome.Done);
         _phase = Phase.Done;

@@ -12,13 +12,27 @@ internal sealed partial class Exchange
         Phase.Receiving => Settings.RequestCommit == CommitMode.UpTo ? _startedAt + Settings.RequestHoldTime : long.MaxValue,
         Phase.Waiting => _notBefore > _state.Loop.Now ? _notBefore : long.MaxValue,
         Phase.Queued => Math.Min(_queueDeadline, _deadline),
-        Phase.Connecting or Phase.Head => Math.Min(IsWaitPaused ? long.MaxValue : _phaseDeadline, _deadline),
-        Phase.Content => Math.Min(IsFlowing ? long.MaxValue : Math.Min(_deadline, HoldEnds), IsWaitPaused ? long.MaxValue : _phaseDeadline),
+        Phase.Connecting or Phase.Head => Math.Min(Math.Min(_current.Due, HedgeDue), _deadline),
+        Phase.Content => Math.Min(IsFlowing ? long.MaxValue : Math.Min(_deadline, HoldEnds), IsWaitPaused ? long.MaxValue : _current.Deadline),
         _ => long.MaxValue,
     };
 
     /// <summary>Ends what has lasted too long.</summary>
     public void CheckDeadlines(long now)
+    {
+        CheckAttempt(now);
+        if (_isHedged)
+        {
+            Swap();
+            CheckAttempt(now);
+        }
+        else if (_phase is Phase.Connecting or Phase.Head && now >= HedgeDue)
+        {
+            Hedge(now);
+        }
+    }
+
+    private void CheckAttempt(long now)
     {
         switch (_phase)
         {
@@ -33,13 +47,13 @@ internal sealed partial class Exchange
             case Phase.Connecting or Phase.Head or Phase.Content when !IsFlowing && now >= _deadline:
                 AttemptFailed(AttemptFault.ExchangeTimeout, "the exchange took too long");
                 return;
-            case Phase.Connecting when now >= _phaseDeadline:
+            case Phase.Connecting when now >= _current.Deadline:
                 AttemptFailed(AttemptFault.ConnectTimeout, "it did not accept a connection in time");
                 return;
-            case Phase.Head when !IsWaitPaused && now >= _phaseDeadline:
+            case Phase.Head when !IsWaitPaused && now >= _current.Deadline:
                 AttemptFailed(AttemptFault.HeadTimeout, "it sent no reply head in time");
                 return;
-            case Phase.Content when !IsWaitPaused && now >= _phaseDeadline:
+            case Phase.Content when !IsWaitPaused && now >= _current.Deadline:
                 AttemptFailed(AttemptFault.ContentTimeout, "it sent no further content in time");
                 return;
         }

@@ -22,17 +22,17 @@ internal sealed partial class Exchange
     public bool MayLeave => _phase is Phase.Done or Phase.Tunnel || (_phase == Phase.Content && CommitRule.MayLeaveUnfinished(_isStream ? CommitMode.Stream : Settings.ReplyCommit,
         Reply.Length, Settings.ReplyHoldBytes, _state.Loop.Now - _headAt, Settings.ReplyHoldTime, _isStarved));
 
-    /// <summary>Interim responses that may leave now; empty if there are none.</summary>
-    public ReadOnlySpan<byte> Interims => _interims is { } interims ? interims.Written : default;
+    /// <summary>Interim responses that may leave now; empty if there are none. While it is open whose reply it will be, there are none.</summary>
+    public ReadOnlySpan<byte> Interims => !_isHedged && _current.Interims is { } interims ? interims.Written : default;
 
     /// <summary>Forgets interim responses that have left.</summary>
-    public void InterimsLeft() => _interims!.Reset();
+    public void InterimsLeft() => _current.Interims!.Reset();
 
     /// <summary>Whether a failure of this reply can only be shown by a reset, since its end is the end of the connection.</summary>
     public bool EndsWithConnection => _leaving.Framing.Kind == FramingKind.UntilClose;
 
     // Of a reply that leaves, what still waits for the client is bounded by its own time, and makes room. When none is left, nothing of this reply can.
-    private bool IsWaitPaused => _isWaitPaused && !(_phase == Phase.Content && _replyLeaves && _leaving.ContentSent == Reply.Length);
+    private bool IsWaitPaused => _current.IsWaitPaused && !(_phase == Phase.Content && _replyLeaves && _leaving.ContentSent == Reply.Length);
 
     private long HoldEnds
     {
@@ -63,12 +63,12 @@ internal sealed partial class Exchange
             return;
         }
         // Its turn as far as others can tell is over: what waited for it may have begun. Only what has no effect is asked for again.
-        if (!Method.IsSafe || _requestFraming.Kind != FramingKind.None || _attempt >= Settings.Attempts || _state.Loop.Now >= _deadline)
+        if (!Method.IsSafe || _requestFraming.Kind != FramingKind.None || _attempts >= Settings.Attempts || _state.Loop.Now >= _deadline)
         {
             Decide(503, "The reply was lost.");
             return;
         }
-        _attempt++;
+        _attempts++;
         TryAgain();
     }
 
@@ -97,7 +97,7 @@ internal sealed partial class Exchange
         }
         _replyLeaves = true;
         _watch?.Leaves();
-        if (_isWaitPaused) _phaseDeadline = _state.Loop.Now + Settings.ServerContent;
+        if (_current.IsWaitPaused) _current.Deadline = _state.Loop.Now + Settings.ServerContent;
         _contentKept = false;
         LeaveStarved();
         return persistent;
@@ -112,7 +112,7 @@ internal sealed partial class Exchange
         {
             Reply.Release(_leaving.ContentSent);
             if (Reply.IsStored) _state.Engine.Arbiter.Drained(_state.Loop.Now);
-            if (_isWaitPaused) _phaseDeadline = _state.Loop.Now + Settings.ServerContent;
+            if (_current.IsWaitPaused) _current.Deadline = _state.Loop.Now + Settings.ServerContent;
             if (_isStarved) Wake();
         }
         _hasLeft = status == SendStatus.Done;
@@ -130,15 +130,15 @@ internal sealed partial class Exchange
     /// <summary>Whether the store has room for as much as one receive may bring.</summary>
     private bool HasRoom()
     {
-        var waited = _isWaitPaused;
+        var waited = _current.IsWaitPaused;
         var room = Reply.CheckRoom();
         // Of a reply that leaves nothing waits in the store, and the store is full of others: it flows on past it, so that the oldest always finishes.
         if (room == RoomAnswer.Full && _replyLeaves && _leaving.ContentSent == Reply.Length && Reply.TryOverflow()) room = RoomAnswer.Ok;
-        _isWaitPaused = room != RoomAnswer.Ok;
+        _current.IsWaitPaused = room != RoomAnswer.Ok;
         switch (room)
         {
             case RoomAnswer.Ok:
-                if (waited) _phaseDeadline = _state.Loop.Now + Settings.ServerContent;       // the server's time was not its own
+                if (waited) _current.Deadline = _state.Loop.Now + Settings.ServerContent;       // the server's time was not its own
                 if (_isStarved)
                 {
                     _isStarved = false;

@@ -10,10 +10,7 @@ internal sealed partial class Exchange
 {
     private ResumePoint? _resume;                                   // null: this reply has not broken
     private ServerAddress? _brokeAt;                                // the server whose attempt failed last
-    private HeadBuffer? _restHead;                                  // the request for the rest, as it goes out
 
-    /// <summary>What goes to the server of this attempt.</summary>
-    private HeadBuffer AttemptHead => _resume is null ? RequestHead : _restHead!;
 
     /// <summary>
     /// Has another server go on with a reply that broke, if that can be sure to give the same bytes, and may be: it costs what any other attempt costs. The server is
@@ -21,19 +18,19 @@ internal sealed partial class Exchange
     /// </summary>
     private bool TryResume(AttemptFault fault, ServerAddress server, ServerCounters counters, string reason)
     {
-        if (!Settings.Resume || !fault.IsOutlived || _attempt >= Settings.Attempts || !CanBeResumed()) return false;
+        if (!Settings.Resume || !fault.IsOutlived || _attempts >= Settings.Attempts || !CanBeResumed()) return false;
         var (now, flowed) = (_state.Loop.Now, _phase == Phase.Content);
         // From the break on it has the time of a new request; an attempt to go on that comes to nothing takes of the same.
         if (flowed) (_queueDeadline, _deadline) = (now + Settings.Queue, now + Settings.Exchange);
         if (now >= _deadline || !IsPaidFor(fault, server)) return false;
-        _state.Engine.Logger.AttemptFailed(_attempt, server, reason);
+        _state.Engine.Logger.AttemptFailed(_attempts, server, reason);
         CountAttempt(server);
         _brokeAt = server;
         counters.Retries[(int)fault]++;
         _state.Counters.Retries++;
         _freshOnly = true;
         _notBefore = 0;
-        ResetConnection();
+        _current.Reset();
         _phase = Phase.Waiting;
         Wake();
         return true;
@@ -59,12 +56,6 @@ internal sealed partial class Exchange
         return head;
     }
 
-    private void WriteRestHead()
-    {
-        (_restHead ??= new()).Reset();
-        _resume!.WriteRequest(_restHead, RequestHead.Written[.._requestHeadLength], Reply.Length);
-    }
-
     /// <summary>Takes the rest of a reply that broke, if this is it; nothing of its head is for the client.</summary>
     /// <returns>Whether there may be more to do at once.</returns>
     private bool Join(ResponseHead head, int start, int end)
@@ -74,9 +65,9 @@ internal sealed partial class Exchange
             AttemptFailed(AttemptFault.NotTheRest, why);
             return false;
         }
-        _server!.RepliesResumed++;
+        _current.Server!.RepliesResumed++;
         _state.Counters.RepliesResumed++;
-        _state.Engine.Logger.ReplyResumed(_grant.Server, Reply.Length);
+        _state.Engine.Logger.ReplyResumed(_current.Grant.Server, Reply.Length);
         _watch?.Resumed(Reply.Length);
         BeginContent(head);
         return TakeFirst(start, end);

@@ -13,24 +13,30 @@ internal sealed partial class Exchange
     /// <param name="reason">The same in words, for logs.</param>
     private void AttemptFailed(AttemptFault fault, string reason)
     {
-        var (server, counters, status, now) = (_grant.Server, _server!, fault.Status, _state.Loop.Now);
+        var (server, counters, status, now) = (_current.Grant.Server, _current.Server!, fault.Status, _state.Loop.Now);
         // A pooled connection that was closed as the request was written says nothing about the server: once, that is not counted as an attempt (RFC 9112 §9.3.1).
-        var stale = _reused && _receivedBytes == 0 && status == 502 && !_staleForgiven;
+        var stale = _current.IsReused && _current.ReceivedBytes == 0 && status == 502 && !_staleForgiven;
         if (stale) fault = AttemptFault.StaleConnection;
         counters.Failures[(int)fault]++;
         _watch?.AttemptFailed(fault, reason);
-        var safe = RetryRule.IsSafe(_isIdempotent, _sentBytes > 0, _replyLeaves, !_contentReleased);
+        var safe = RetryRule.IsSafe(_isIdempotent, _current.SentBytes > 0, _replyLeaves, !_contentReleased);
         if (!stale) TellHealth(fault, server);
         DropServer(reason, stale || fault is AttemptFault.StoreFailed or AttemptFault.NotTheRest ? GrantOutcome.Unused : GrantOutcome.ServerFailed);
         LeaveStarved();
+        if (_isHedged)
+        {
+            _state.Engine.Logger.AttemptFailed(_attempts, server, reason);
+            LoseRace(stale, server, status);
+            return;
+        }
         if (_replyLeaves)
         {
             if (!TryResume(fault, server, counters, reason)) CutOff(server, reason, withhold: fault == AttemptFault.CheckFailed);
             return;
         }
-        _state.Engine.Logger.AttemptFailed(_attempt, server, reason);
+        _state.Engine.Logger.AttemptFailed(_attempts, server, reason);
         _lastStatus = status;
-        if (!safe || now >= _deadline || (!stale && (_attempt >= Settings.Attempts || !IsPaidFor(fault, server))))
+        if (!safe || now >= _deadline || (!stale && (_attempts >= Settings.Attempts || !IsPaidFor(fault, server))))
         {
             Decide(status, status == 504 ? "No server answered in time." : "No server gave a whole reply.");
             return;
@@ -49,28 +55,29 @@ internal sealed partial class Exchange
     private bool IsPaidFor(AttemptFault fault, ServerAddress server)
     {
         var group = Route.Group!;
-        return (_attempt == 1 && fault.IsOfConnection && group.Health.HasHealthy(_avoid.With(server))) || group.Budget.TrySpend(_state.Loop.Now);
+        return (_attempts == 1 && fault.IsOfConnection && group.Health.HasHealthy(_avoid.With(server))) || group.Budget.TrySpend(_state.Loop.Now);
     }
 
     /// <summary>Drops a reply whose status code is one to be tried again, if another attempt may follow. If not, it is the client's.</summary>
     private bool IsStatusRetried(ResponseHead head)
     {
-        if (!Settings.RetryStatuses.Has(head.Status) || _attempt >= Settings.Attempts) return false;
-        if (!RetryRule.IsSafe(_isIdempotent, _sentBytes > 0, _replyLeaves, !_contentReleased)) return false;
-        var (server, now, group) = (_grant.Server, _state.Loop.Now, Route.Group!);
+        if (!Settings.RetryStatuses.Has(head.Status) || (_attempts >= Settings.Attempts && !_isHedged)) return false;
+        if (!RetryRule.IsSafe(_isIdempotent, _current.SentBytes > 0, _replyLeaves, !_contentReleased)) return false;
+        var (server, now, group) = (_current.Grant.Server, _state.Loop.Now, Route.Group!);
         var wait = head.Fields.Has(FieldName.RetryAfter) ? RetryAfterField.Read(head.Fields.First(FieldName.RetryAfter), _state.Loop.Time) : null;
         if (head.Status == 429 && wait is null) return false;
+        if (_isHedged)
+        {
+            DropReply(head, server);                                // another server is asked already
+            LoseRace(isStale: false, server, AttemptFault.BadStatus.Status);
+            return true;
+        }
         // Only where nobody else can be asked is it asked again, and not before the time that it names.
         var alone = !group.Health.HasHealthy(_avoid.With(server));
         if (alone && (wait is not { } ms || ms > Settings.MaxRetryAfter || now + ms >= _deadline)) return false;
         if (!group.Budget.TrySpend(now)) return false;
-        var (counters, reason) = (_server!, $"it answered {head.Status}");
-        counters.Failures[(int)AttemptFault.BadStatus]++;
-        counters.Retries[(int)AttemptFault.BadStatus]++;
-        _watch?.AttemptFailed(AttemptFault.BadStatus, reason);
-        _state.Engine.Logger.AttemptFailed(_attempt, server, reason);
-        DropServer("its reply is not wanted", GrantOutcome.Done);
-        LeaveStarved();
+        _current.Server!.Retries[(int)AttemptFault.BadStatus]++;
+        DropReply(head, server);
         _lastStatus = AttemptFault.BadStatus.Status;
         CountAttempt(server);
         _freshOnly = true;
@@ -79,9 +86,19 @@ internal sealed partial class Exchange
         return true;
     }
 
+    private void DropReply(ResponseHead head, ServerAddress server)
+    {
+        var reason = $"it answered {head.Status}";
+        _current.Server!.Failures[(int)AttemptFault.BadStatus]++;
+        _watch?.AttemptFailed(AttemptFault.BadStatus, reason);
+        _state.Engine.Logger.AttemptFailed(_attempts, server, reason);
+        DropServer("its reply is not wanted", GrantOutcome.Done);
+        LeaveStarved();
+    }
+
     private void CountAttempt(ServerAddress server)
     {
-        _attempt++;
+        _attempts++;
         _avoid = _avoid.With(server);
     }
 
@@ -100,13 +117,13 @@ internal sealed partial class Exchange
         ServerFailure? failure = fault switch
         {
             AttemptFault.ConnectFailed => ServerFailure.Connect,
-            AttemptFault.ConnectTimeout when _isDialling => ServerFailure.Connect,       // not where our own bound on connections was waited for
+            AttemptFault.ConnectTimeout when _current.IsDialling => ServerFailure.Connect,       // not where our own bound on connections was waited for
             AttemptFault.HeadTimeout or AttemptFault.ContentTimeout => ServerFailure.Silence,
-            AttemptFault.ExchangeTimeout when _attempt == 1 => ServerFailure.Silence,     // it had all the time that there is
+            AttemptFault.ExchangeTimeout when _attempts == 1 => ServerFailure.Silence,     // it had all the time that there is
             AttemptFault.ConnectionLost or AttemptFault.BadReply or AttemptFault.CheckFailed => ServerFailure.Broken,
             _ => null,
         };
-        if (failure is { } known) Route.Group!.Health.Failed(server, known, _attemptAt, _state.Loop.Now, _state.Loop.Random);
+        if (failure is { } known) Route.Group!.Health.Failed(server, known, _current.StartedAt, _state.Loop.Now, _state.Loop.Random);
     }
 
     private bool HasIdempotencyKey(RequestHead head) => Settings.IdempotencyKeyField is { } name && !head.Fields.First(name).IsEmpty;

@@ -12,15 +12,7 @@ internal sealed partial class Exchange
     private const int MaxInterimBytes = 8 * 1024;                   // of interim responses that wait for one exchange's turn
     private const int TurnBytes = 128 * 1024;                       // received for one exchange before others have their turn
 
-    private MessageSender _sender;
-    private SendQueue _sendQueue;
-    private long _sentBytes;
-    private bool _requestSent, _sendFailed, _contentReleased;
-
-    private LoopMemory.Held _received;                              // an incomplete head, or content for which there was no room
-    private long _receivedBytes;
-    private int _scanned, _interim;
-    private HeadBuffer? _interims;                                  // interim responses that wait for their turn
+    private bool _contentReleased;
     private HeadBuffer? _trailers;                                  // the reply's trailer section as it came; only for a client that takes it
     private ContentDecoder _decoder;
     private Framing _replyFraming;
@@ -28,66 +20,76 @@ internal sealed partial class Exchange
     private bool _serverKeeps, _isStream;
     private long _headAt;
     private bool _isStarved;
-    private bool _isWaitPaused;                                     // not the server is late but the client or a store
 
     private void ResetTransfer()
     {
-        ResetConnection();
+        _current.Reset();
         _status = 0;
         _trailers?.Reset();
-        _interims?.Reset();
         EndChecks();
-    }
-
-    private void ResetConnection()
-    {
-        _sentBytes = _receivedBytes = 0;
-        _requestSent = _sendFailed = _isWaitPaused = false;
-        _scanned = _interim = 0;
     }
 
     /// <summary>Step 7: the request goes out, written anew from its parsed form.</summary>
     private void StartSending()
     {
         _phase = Phase.Head;
-        _phaseDeadline = _state.Loop.Now + Settings.ServerHead;
+        _current.Deadline = _state.Loop.Now + Settings.ServerHead;
         var framing = MessageFraming.ToServer(_requestFraming, IsRequestWhole ? Request.Length : null);
         _watch?.Connected();
-        RequestHead.Truncate(_requestHeadLength);
-        if (_resume is not null) WriteRestHead();
-        _watch?.WriteTraceFields(AttemptHead);
-        RequestWriter.WriteEnd(AttemptHead, framing);
-        _sender = new(framing);
-        _lease.Connection.SetOwner(this);
+        var head = BeginHead();
+        _watch?.WriteTraceFields(head);
+        RequestWriter.WriteEnd(head, framing);
+        _current.Sender = new(framing);
+        _current.Lease.Connection.SetOwner(this);
+    }
+
+    /// <summary>The head that goes to the server of this attempt.</summary>
+    private HeadBuffer AttemptHead => _current.HasOwnHead ? _current.OwnHead! : RequestHead;
+
+    private HeadBuffer BeginHead()
+    {
+        // Beside another attempt, which may still be sending its own.
+        _current.HasOwnHead = _resume is not null || _isHedged;
+        if (!_current.HasOwnHead)
+        {
+            RequestHead.Truncate(_requestHeadLength);
+            return RequestHead;
+        }
+        var head = _current.OwnHead ??= new();
+        head.Reset();
+        var asked = RequestHead.Written[.._requestHeadLength];
+        if (_resume is null) head.Append(asked);
+        else _resume.WriteRequest(head, asked, Reply.Length);
+        return head;
     }
 
     private void Send()
     {
-        if (_requestSent || _sendFailed) return;
-        var (connection, gather, before) = (_lease.Connection, _state.ToServer, _sentBytes);
-        var status = _sender.Send(connection, ref _sendQueue, gather, _state.Memory, AttemptHead.Written, Request, ref _sentBytes);
+        if (_current.IsRequestSent || _current.HasSendFailed) return;
+        var (connection, gather, before) = (_current.Lease.Connection, _state.ToServer, _current.SentBytes);
+        var status = _current.Sender.Send(connection, ref _current.SendQueue, gather, _state.Memory, AttemptHead.Written, Request, ref _current.SentBytes);
         if (gather.Length > 0 && status is not (SendStatus.Blocked or SendStatus.Failed))
         {
-            var flushed = _sendQueue.Send(connection, _state.Memory, gather, default, ref _sentBytes, out _);
+            var flushed = _current.SendQueue.Send(connection, _state.Memory, gather, default, ref _current.SentBytes, out _);
             if (flushed != IoStatus.Done) status = flushed == IoStatus.WouldBlock ? SendStatus.Blocked : SendStatus.Failed;
         }
         gather.Clear();
         var now = _state.Loop.Now;
-        if (_sentBytes != before && _phase == Phase.Head) _phaseDeadline = now + Settings.ServerHead;
-        if (_phase == Phase.Head) _isWaitPaused = status == SendStatus.Waiting;
-        if (!IsRequestWhole && _sentBytes != before) _deadline = now + Settings.Exchange;    // its time counts from the last of the request
-        if (!_contentKept && _sender.ContentSent > 0)
+        if (_current.SentBytes != before && _phase == Phase.Head) _current.Deadline = now + Settings.ServerHead;
+        if (_phase == Phase.Head) _current.IsWaitPaused = status == SendStatus.Waiting;
+        if (!IsRequestWhole && _current.SentBytes != before) _deadline = now + Settings.Exchange;    // its time counts from the last of the request
+        if (!_contentKept && _current.Sender.ContentSent > 0)
         {
             _contentReleased = true;
-            Request.Release(_sender.ContentSent);
+            Request.Release(_current.Sender.ContentSent);
         }
         switch (status)
         {
             case SendStatus.Done:
-                _requestSent = true;
+                _current.IsRequestSent = true;
                 break;
             case SendStatus.Failed:
-                _sendFailed = true;                                 // not the end: the server may have answered before it closed (RFC 9112 §9.6)
+                _current.HasSendFailed = true;                                 // not the end: the server may have answered before it closed (RFC 9112 §9.6)
                 break;
             case SendStatus.Cut:
                 _contentReleased = true;                            // no other server can get it whole either
@@ -98,10 +100,10 @@ internal sealed partial class Exchange
 
     private void Receive()
     {
-        var until = _receivedBytes + TurnBytes;
+        var until = _current.ReceivedBytes + TurnBytes;
         while (_phase == Phase.Head ? ReceiveHead() : _phase == Phase.Content && ReceiveContent())
         {
-            if (_receivedBytes < until) continue;
+            if (_current.ReceivedBytes < until) continue;
             Wake();
             return;
         }
@@ -111,9 +113,9 @@ internal sealed partial class Exchange
     /// <returns>Whether there may be more to do at once.</returns>
     private bool ReceiveHead()
     {
-        var (connection, scratch, length) = (_lease.Connection, _state.Memory.Scratch, _received.Length);
+        var (connection, scratch, length) = (_current.Lease.Connection, _state.Memory.Scratch, _current.Received.Length);
         if (!connection.HasInput) return false;
-        _received.Bytes.CopyTo(scratch);
+        _current.Received.Bytes.CopyTo(scratch);
         var io = connection.TryReceive(scratch.AsSpan(length, HeadReceiveBytes), out var count);
         if (io != IoStatus.Done)
         {
@@ -121,13 +123,13 @@ internal sealed partial class Exchange
             return false;
         }
         length += count;
-        _receivedBytes += count;
+        _current.ReceivedBytes += count;
         for (var start = 0; ;)
         {
-            var status = ResponseReader.Read(scratch.AsMemory(start, length - start), ref _scanned, _state.Settings.ReplyHead, _state.ResponseHead, out var consumed, out var error);
+            var status = ResponseReader.Read(scratch.AsMemory(start, length - start), ref _current.Scanned, _state.Settings.ReplyHead, _state.ResponseHead, out var consumed, out var error);
             if (status == ReadStatus.NeedMore)
             {
-                _received.Set(_state.Memory, scratch.AsSpan(start, length - start));
+                _current.Received.Set(_state.Memory, scratch.AsSpan(start, length - start));
                 return true;
             }
             if (status == ReadStatus.Done && _state.ResponseHead.Status < 200)
@@ -141,7 +143,7 @@ internal sealed partial class Exchange
                     }
                     (status, error) = (ReadStatus.Invalid, ProtocolError.UnaskedUpgrade);
                 }
-                else if (++_interim > Settings.MaxInterimResponses)
+                else if (++_current.InterimCount > Settings.MaxInterimResponses)
                 {
                     (status, error) = (ReadStatus.Invalid, ProtocolError.TooManyInterim);
                 }
@@ -157,7 +159,7 @@ internal sealed partial class Exchange
             }
             start += consumed;
             if (_state.ResponseHead.Status < 200) continue;
-            _received.Clear(_state.Memory);
+            _current.Received.Clear(_state.Memory);
             return TakeHead(_state.ResponseHead, start, length);
         }
     }
@@ -169,10 +171,10 @@ internal sealed partial class Exchange
     private void KeepInterim(ResponseHead head)
     {
         if (head.Status == 100 || ClientMinorVersion == 0 || _replyLeaves) return;
-        var kept = (_interims ??= new()).Length;
-        ResponseHeadWriter.WriteHead(_interims, head, date: default);
-        _interims.AppendLineEnd();
-        if (_interims.Length > MaxInterimBytes) _interims.Truncate(kept);
+        var kept = (_current.Interims ??= new()).Length;
+        ResponseHeadWriter.WriteHead(_current.Interims, head, date: default);
+        _current.Interims.AppendLineEnd();
+        if (_current.Interims.Length > MaxInterimBytes) _current.Interims.Truncate(kept);
     }
 
     private bool TakeHead(ResponseHead head, int start, int end)
@@ -185,6 +187,7 @@ internal sealed partial class Exchange
             return false;
         }
         if (_resume is not null) return Join(head, start, end);
+        if (_isHedged) EndRace();
         BeginChecks(head);
         _status = head.Status;
         _isStream = CommitRule.IsStream(head);
@@ -206,8 +209,8 @@ internal sealed partial class Exchange
         _serverKeeps = MessageFraming.IsPersistent(head, _replyFraming);
         _decoder = new(_replyFraming);
         _phase = Phase.Content;
-        _phaseDeadline = _state.Loop.Now + Settings.ServerContent;
-        _isWaitPaused = false;
+        _current.Deadline = _state.Loop.Now + Settings.ServerContent;
+        _current.IsWaitPaused = false;
     }
 
     /// <summary>Takes what has come with the head.</summary>
@@ -215,7 +218,7 @@ internal sealed partial class Exchange
     {
         var content = _state.Memory.Scratch.AsSpan(start, end - start);
         if (Reply.CheckRoom() == RoomAnswer.Ok) return TakeIn(content);
-        _received.Set(_state.Memory, content);
+        _current.Received.Set(_state.Memory, content);
         return true;
     }
 

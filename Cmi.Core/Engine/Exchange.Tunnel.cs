@@ -20,10 +20,10 @@ internal sealed partial class Exchange
     /// <param name="early">What the client has sent already.</param>
     public void StartTunnel(IConnection client, ReadOnlySpan<byte> early)
     {
-        _tunnel = new(_state.Memory, client, _lease.Connection);
+        _tunnel = new(_state.Memory, client, _current.Lease.Connection);
         _state.Counters.Tunnels++;
-        _tunnel.Begin(early, _received.Bytes);
-        _received.Clear(_state.Memory);
+        _tunnel.Begin(early, _current.Received.Bytes);
+        _current.Received.Clear(_state.Memory);
         TunnelEnds = _state.Loop.Now + Settings.Tunnel;
     }
 
@@ -59,9 +59,9 @@ internal sealed partial class Exchange
         ResponseHeadWriter.WriteHead(ReplyHead, head, date: default);
         ResponseHeadWriter.WriteUpgrade(ReplyHead, head);
         ReplyHead.AppendLineEnd();
-        _received.Set(_state.Memory, behind);
+        _current.Received.Set(_state.Memory, behind);
         Reply.SetWhole(default);
-        Route.Group!.Health.Succeeded(_grant.Server, _state.Index, _attemptAt, _state.Loop.Now);
+        Route.Group!.Health.Succeeded(_current.Grant.Server, _state.Index, _current.StartedAt, _state.Loop.Now);
         _phase = Phase.Tunnel;
     }
 
@@ -70,13 +70,13 @@ internal sealed partial class Exchange
         if (_tunnel is not { } tunnel) return;
         _tunnel = null;
         tunnel.End();
-        if (tunnel.IsOver) _lease.Close();
-        else _lease.Close("the tunnel broke");
-        _lease = default;
+        if (tunnel.IsOver) _current.Lease.Close();
+        else _current.Lease.Close("the tunnel broke");
+        _current.Lease = default;
         EndAttempt(101);
         _state.Counters.Tunnels--;
-        if (!_granted) return;
-        _granted = false;
+        if (!_current.IsGranted) return;
+        _current.IsGranted = false;
         CompleteGrant(GrantOutcome.Done);
     }
 }

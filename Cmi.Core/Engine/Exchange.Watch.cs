@@ -7,7 +7,6 @@ namespace Cmi.Engine;
 internal sealed partial class Exchange
 {
     private ExchangeWatch? _watch, _spareWatch;                     // the first is null while nobody watches
-    private ServerCounters? _server;                                // of the attempt that goes on; null: none does
     private bool _hasLeft;                                          // the whole reply was handed to the client's connection
 
     private void BeginWatch(RequestHead? head)
@@ -23,10 +22,10 @@ internal sealed partial class Exchange
 
     private void BeginAttempt(ServerCounters server)
     {
-        _server = server;
+        _current.Server = server;
         server.Attempts++;
         server.Active++;
-        _watch?.AttemptBegins(server.Labels);
+        _watch?.AttemptBegins(server.Labels, isHedge: _isHedged);
     }
 
     /// <summary>The server is free again, whatever came of it.</summary>
@@ -35,8 +34,8 @@ internal sealed partial class Exchange
     /// <param name="reason">The same in words.</param>
     private void EndAttempt(int status, string? error = null, string? reason = null)
     {
-        if (_server is not { } server) return;
-        _server = null;
+        if (_current.Server is not { } server) return;
+        _current.Server = null;
         server.Active--;
         _watch?.AttemptEnds(status, error, reason);
     }

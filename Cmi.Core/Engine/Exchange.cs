@@ -20,7 +20,7 @@ namespace Cmi.Engine;
 /// </summary>
 internal sealed partial class Exchange : IConnectionOwner
 {
-    private enum Phase : byte
+    internal enum Phase : byte
     {
         /// <summary>The request's content arrives and is held.</summary>
         Receiving,
@@ -172,11 +172,11 @@ internal sealed partial class Exchange : IConnectionOwner
     public void End(string why)
     {
         EndTunnel();
-        DropServer("its client has left", GrantOutcome.Unused);
+        DropServers("its client has left");
         LeaveStarved();
         EndWatch(why);
         _trailers?.Reset();
-        _interims?.Reset();
+        _current.Interims?.Reset();
         EndChecks();
         Request.Reset();
         if (Reply.HasSpilled) _state.Counters.RepliesSpilled++;
@@ -206,8 +206,17 @@ internal sealed partial class Exchange : IConnectionOwner
     {
         Debug.Assert(_state.Loop.IsCurrent);
         IsWoken = false;
+        var moved = AdvanceAttempt(mayStart);
+        if (!_isHedged) return moved;
+        Swap();
+        return AdvanceAttempt(mayStart) | moved;
+    }
+
+    // While no attempt is out, or one, that is the whole exchange.
+    private bool AdvanceAttempt(bool mayStart)
+    {
         var first = _phase;
-        var (sent, received) = (_sentBytes, _receivedBytes);
+        var (sent, received) = (_current.SentBytes, _current.ReceivedBytes);
         for (; ; )
         {
             var before = _phase;
@@ -219,10 +228,10 @@ internal sealed partial class Exchange : IConnectionOwner
                 case Phase.Waiting when mayStart && _state.Loop.Now >= _notBefore:
                     Acquire();
                     break;
-                case Phase.Queued when _granted:
+                case Phase.Queued when _current.IsGranted:
                     Connect();
                     break;
-                case Phase.Connecting when !_lease.IsNone:
+                case Phase.Connecting when !_current.Lease.IsNone:
                     StartSending();
                     break;
                 case Phase.Head or Phase.Content:
@@ -230,7 +239,7 @@ internal sealed partial class Exchange : IConnectionOwner
                     if (_phase is Phase.Head or Phase.Content) Receive();
                     break;
             }
-            if (_phase == before || IsWoken) return _phase != first || _sentBytes != sent || _receivedBytes != received;
+            if (_phase == before || IsWoken) return _phase != first || _current.SentBytes != sent || _current.ReceivedBytes != received;
         }
     }
 

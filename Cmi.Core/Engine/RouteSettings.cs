@@ -19,6 +19,7 @@ internal sealed class RouteSettings(CmiOptions options)
     public readonly int MaxInterimResponses = options.Limits.MaxInterimResponses;
 
     public readonly int Attempts = options.Retry.Attempts;
+    public readonly long HedgeAfter = EngineSettings.Ms(options.Retry.HedgeAfter);
     public readonly StatusSet RetryStatuses = StatusSet.TryParse(options.Retry.Statuses, out var statuses) ? statuses : StatusSet.Empty;
     public readonly long MaxRetryAfter = EngineSettings.Ms(options.Retry.MaxRetryAfter);
     public readonly byte[]? IdempotencyKeyField = NameOf(options.Retry.IdempotencyKeyField);

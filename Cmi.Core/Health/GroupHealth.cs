@@ -12,7 +12,7 @@ internal sealed class GroupHealth
     private readonly Lock _gate = new(), _publishing = new();
     private volatile Membership _members;
     private HealthSettings _settings;
-    private int[] _usable = [];
+    private int[] _usable = [], _reserve = [];
     private int[]? _shares;
     private TimeProvider? _time;
     private long _origin, _timestamp;
@@ -99,6 +99,27 @@ internal sealed class GroupHealth
             var silent = failure == ServerFailure.Silence && (sum.Replies == 0 || sum.LastAt < startedAt);
             return record.Failed(failure, silent, sum.Replies, MayEject(), now, random);
         });
+    }
+
+    /// <summary>
+    /// An attempt was given up since another server answered first. That is no failure. But a server that is overtaken again and again without a word to anyone has
+    /// been silent, as soon as all that waiting is as long as one request would have waited for it.
+    /// </summary>
+    /// <param name="server">The server; one that is not of the group is passed over.</param>
+    /// <param name="startedAt">When the attempt began to ask it.</param>
+    /// <param name="patience">How long one request would have waited, in milliseconds.</param>
+    /// <param name="now">Milliseconds of the loop that calls.</param>
+    /// <param name="random">That loop's chance.</param>
+    public void Overtaken(ServerAddress server, long startedAt, long patience, long now, Random random)
+    {
+        if (_members.Find(server) is not { } member) return;
+        long since;
+        lock (_gate)
+        {
+            var sum = member.Sum();
+            since = member.Record.WaitedInVain(startedAt, sum.Replies > 0 ? sum.LastAt : long.MinValue, patience, now);
+        }
+        if (since >= 0) Failed(server, ServerFailure.Silence, since, now, random);
     }
 
     /// <summary>A probe or an active check ended.</summary>
@@ -247,7 +268,9 @@ internal sealed class GroupHealth
             }
             if (usable.Count > 0) break;
         }
-        (_usable, _shares) = ([.. usable], shares.Any(share => share < ServerAvailability.FullShare) ? shares : null);
+        // These may have become better, and nobody knows. Of those that cannot be connected to, or whose checks fail, it is known that they have not.
+        var reserve = Enumerable.Range(0, members.Length).Where(i => members[i].Record is { Condition: ServerCondition.Ejected, State: ServerState.Active } && !usable.Contains(i));
+        (_usable, _reserve, _shares) = ([.. usable], [.. reserve], shares.Any(share => share < ServerAvailability.FullShare) ? shares : null);
     }
 
     // Two changes may publish in either order, so each publishes what is in force when its turn comes.
@@ -256,12 +279,12 @@ internal sealed class GroupHealth
         ServerAvailability availability;
         lock (_publishing)
         {
-            int[] usable;
+            int[] usable, reserve;
             int[]? shares;
-            lock (_gate) (usable, shares, availability) = (_usable, _shares, _members.Group.Availability);
+            lock (_gate) (usable, reserve, shares, availability) = (_usable, _reserve, _shares, _members.Group.Availability);
             var now = availability.Now;
-            if (now.Usable.AsSpan().SequenceEqual(usable) && (now.Shares is null ? shares is null : now.Shares.AsSpan().SequenceEqual(shares))) return;
-            availability.Keep(usable, shares);
+            if (now.Usable.AsSpan().SequenceEqual(usable) && now.Reserve.AsSpan().SequenceEqual(reserve) && (now.Shares is null ? shares is null : now.Shares.AsSpan().SequenceEqual(shares))) return;
+            availability.Keep(usable, reserve, shares);
         }
         availability.Tell();
     }

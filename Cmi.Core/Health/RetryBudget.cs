@@ -65,6 +65,12 @@ internal sealed class RetryBudget
         }
     }
 
+    /// <summary>Gives back what was taken in this very moment, and not used.</summary>
+    public void GiveBack(long now)
+    {
+        lock (_gate) _spent.Remove(now / EpochMs);
+    }
+
     private struct Cell
     {
         private long _epoch, _current, _previous;
@@ -78,6 +84,11 @@ internal sealed class RetryBudget
                 Volatile.Write(ref _epoch, epoch);
             }
             _current++;
+        }
+
+        public void Remove(long epoch)
+        {
+            if (epoch == _epoch && _current > 0) _current--;
         }
 
         // Another thread may be writing: a number that is a moment old is good enough.

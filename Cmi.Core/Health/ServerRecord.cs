@@ -33,6 +33,7 @@ internal sealed class ServerRecord(HealthSettings settings)
     private int _ejectionsInARow;
     private long _putOutAt, _cameBackAt = long.MinValue;
     private int _checksFailed, _checksPassed;
+    private long _silentSince = long.MaxValue, _silentUntil, _silentMs;
 
     /// <summary>The settings that are in force.</summary>
     public HealthSettings Settings { private get; set; } = settings;
@@ -96,6 +97,25 @@ internal sealed class ServerRecord(HealthSettings settings)
         if (Condition != ServerCondition.Trial && (!mayEject || !(isSilent || ConsecutiveFailures >= Settings.Failures || IsShareReached(replies)))) return false;
         PutOut(ServerCondition.Ejected, now, random);
         return true;
+    }
+
+    /// <summary>Takes note of an attempt that was given up before a byte had come.</summary>
+    /// <param name="startedAt">When it began.</param>
+    /// <param name="lastWord">When the server last gave a whole reply to anyone.</param>
+    /// <param name="patience">How long waiting without a word is silence; two attempts at once do not count twice.</param>
+    /// <param name="now">Milliseconds.</param>
+    /// <returns>Since when it has been silent for that long; -1: it has not.</returns>
+    public long WaitedInVain(long startedAt, long lastWord, long patience, long now)
+    {
+        if (lastWord >= _silentSince) (_silentSince, _silentMs) = (long.MaxValue, 0);
+        if (lastWord >= startedAt) return -1;
+        if (_silentSince == long.MaxValue) (_silentSince, _silentUntil) = (startedAt, startedAt);
+        _silentMs += Math.Max(0, now - Math.Max(startedAt, _silentUntil));
+        _silentUntil = now;
+        if (_silentMs < patience) return -1;
+        var since = _silentSince;
+        (_silentSince, _silentMs) = (long.MaxValue, 0);
+        return since;
     }
 
     /// <summary>Takes note of a whole reply to an attempt.</summary>

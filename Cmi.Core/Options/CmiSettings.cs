@@ -16,7 +16,7 @@ internal static class CmiSettings
     private static readonly HashSet<string> MayDiffer =
     [
         "Timeouts:ClientContent", "Timeouts:ServerConnect", "Timeouts:ServerHead", "Timeouts:ServerContent", "Timeouts:Queue", "Timeouts:Exchange",
-        "Timeouts:Tunnel", "Limits:MaxRequestContentBytes", "Limits:MaxInterimResponses", "Retry:Attempts", "Retry:Statuses", "Retry:MaxRetryAfter",
+        "Timeouts:Tunnel", "Limits:MaxRequestContentBytes", "Limits:MaxInterimResponses", "Retry:Attempts", "Retry:Statuses", "Retry:MaxRetryAfter", "Retry:HedgeAfter",
         "Retry:IdempotencyKeyField", "Reply:Commit", "Reply:HoldBytes", "Reply:HoldTime", "Reply:TrustClose", "Reply:VerifyDigest", "Reply:VerifyGzip",
         "Reply:VerifyGzipBytes", "Reply:Resume", "Reply:PersistHttp10", "Request:Commit", "Request:HoldBytes", "Request:HoldTime", "Request:PriorityField",
         "Pipelining:Distribute", "Buffers:Always",
@@ -76,6 +76,7 @@ internal static class CmiSettings
         new TextSetting("Retry:Statuses", o => o.Retry.Statuses, (o, value) => o.Retry.Statuses = value,
             "a list of 429, 502, 503 and 504", text => SettingForms.IsRetryStatuses(text) ? null : "must be a list of 429, 502, 503 and 504"),
         new TimeSetting("Retry:MaxRetryAfter", o => o.Retry.MaxRetryAfter, (o, value) => o.Retry.MaxRetryAfter = value, zeroAllowed: true),
+        new TimeSetting("Retry:HedgeAfter", o => o.Retry.HedgeAfter, (o, value) => o.Retry.HedgeAfter = value, zeroAllowed: true),
         new ShareSetting("Retry:BudgetShare", 10, o => o.Retry.BudgetShare, (o, value) => o.Retry.BudgetShare = value),
         new NumberSetting("Retry:BudgetMinimumPerSecond", 0, 1_000_000,
             o => o.Retry.BudgetMinimumPerSecond, (o, value) => o.Retry.BudgetMinimumPerSecond = value),

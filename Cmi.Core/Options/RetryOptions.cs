@@ -5,7 +5,7 @@ public abstract class RouteRetryOptions
 {
     private int? _attempts;
     private string? _statuses, _idempotencyKeyField;
-    private TimeSpan? _maxRetryAfter;
+    private TimeSpan? _maxRetryAfter, _hedgeAfter;
 
     private protected RouteRetryOptions()
     {
@@ -37,6 +37,17 @@ public abstract class RouteRetryOptions
         set => _maxRetryAfter = value;
     }
 
+    /// <summary>
+    /// How long the head of a reply to a safe request may take before a second server is asked beside the first; the first usable head of the two decides whose reply
+    /// it is. The second is one of <see cref="Attempts"/>, and draws on the budget of retries.
+    /// </summary>
+    /// <value>0 by default: never; at most 1 day. Best about the time within which 95 of 100 replies begin.</value>
+    public TimeSpan HedgeAfter
+    {
+        get => _hedgeAfter ?? Inherited?.HedgeAfter ?? TimeSpan.Zero;
+        set => _hedgeAfter = value;
+    }
+
     /// <summary>A field that makes a request idempotent whatever its method: its servers promise to act once on equal values.</summary>
     /// <value>A field name such as <c>Idempotency-Key</c>; <see langword="null"/> by default: none.</value>
     public string? IdempotencyKeyField
@@ -50,13 +61,13 @@ public abstract class RouteRetryOptions
 public sealed class RetryOptions : RouteRetryOptions
 {
     /// <summary>
-    /// Retries for each request of the last ten seconds or so, for all servers of a group together. The first retry after a connection that failed or broke is free
+    /// Retries and hedges for each request of the last ten seconds or so, for all servers of a group together. The first retry after a connection that failed or broke is free
     /// while another server is healthy; all others draw on this.
     /// </summary>
     /// <value>0.2 by default; from 0 to 10.</value>
     public double BudgetShare { get; set; } = 0.2;
 
-    /// <summary>Retries for each second, however little is asked.</summary>
+    /// <summary>Retries and hedges for each second, however little is asked.</summary>
     /// <value>10 by default; from 0 to 1,000,000.</value>
     public int BudgetMinimumPerSecond { get; set; } = 10;
 }

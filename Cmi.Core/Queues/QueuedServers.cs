@@ -18,17 +18,27 @@ internal sealed class QueuedServers(QueuedServer[] servers, IServerSelector sele
     public bool HasSlot(int server, ServerAvailability.Snapshot available, out int inFlight, out int limit) =>
         Servers[server].InFlight.HasSlot(out inFlight, out limit) && inFlight < available.MostOf(server);
 
-    /// <summary>Lists the usable servers that are not to be avoided, or all usable ones if none would be left.</summary>
+    /// <summary>
+    /// Lists the usable servers that are not to be avoided. If none is left: those that are out and have not failed this ticket, for they may be better by now; if
+    /// there is none of these either, all usable ones.
+    /// </summary>
     public int Usable(ServerSet avoid, Span<int> into)
     {
-        var usable = Availability.Now.Usable;
+        var available = Availability.Now;
+        var count = Without(avoid, available.Usable, into);
+        if (count == 0 && available.Usable.Length > 0) count = Without(avoid, available.Reserve, into);
+        if (count > 0) return count;
+        available.Usable.CopyTo(into);
+        return available.Usable.Length;
+    }
+
+    private int Without(ServerSet avoid, int[] servers, Span<int> into)
+    {
         var count = 0;
-        foreach (var server in usable)
+        foreach (var server in servers)
         {
             if (!avoid.Contains(Servers[server].Address)) into[count++] = server;
         }
-        if (count > 0) return count;
-        usable.CopyTo(into);
-        return usable.Length;
+        return count;
     }
 }

@@ -33,6 +33,8 @@ internal sealed partial class CmiMetrics
         _meter.CreateObservableCounter("cmi.grants", () => PerServer(c => Volatile.Read(ref c.Attempts)), "{grant}", "Grants of a server to a request; each is an attempt.");
         _meter.CreateObservableCounter("cmi.server.failures", () => PerFault(c => c.Failures), "{attempt}", "Attempts that failed, by cause.");
         _meter.CreateObservableCounter("cmi.retries", () => PerFault(c => c.Retries), "{attempt}", "Attempts that followed a failed one, by the cause and the server of that one.");
+        _meter.CreateObservableCounter("cmi.hedges", () => PerServer(c => Volatile.Read(ref c.Hedges)), "{attempt}", "Attempts beside one whose reply was late, by the server of that one.");
+        _meter.CreateObservableCounter("cmi.hedges.won", () => PerServer(c => Volatile.Read(ref c.HedgesWon)), "{attempt}", "Those of them that came to a reply first, by the server that was late.");
         _meter.CreateObservableCounter("cmi.replies.cut", () => PerServer(c => Volatile.Read(ref c.RepliesCut)), "{reply}", "Replies that failed after their first byte had left.");
         _meter.CreateObservableCounter("cmi.replies.resumed", () => PerServer(c => Volatile.Read(ref c.RepliesResumed)), "{reply}", "Times that a server went on with a reply that had failed after its first byte had left.");
     }

@@ -14,15 +14,15 @@ internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time
     private const long NotYet = -1;
 
     // Readings of the clock.
-    private long _began, _asked, _granted, _connected, _headCame, _whole, _leaves;
+    private long _began, _asked, _whole, _leaves;
     private TimeSpan _head, _content, _queue, _connect, _serverHead, _serverContent, _held, _heldBack;
-    private Activity? _span, _attemptSpan;
-    private ServerLabels? _server;
+    private Activity? _span;
+    private AttemptNotes _attempt = new();                          // the one that the exchange has in hand
+    private AttemptNotes? _aside;
     private string? _group;
     private string? _failure;                                       // of the last attempt that failed
     private Method _method;
-    private int _attempts, _resumes;
-    private bool _attemptOpen;
+    private int _attempts, _resumes, _hedges;
 
     /// <summary>Whether the exchange is traced, so that the trace fields of its client are not passed on but written anew for each attempt.</summary>
     public bool IsTraced => _span is not null;
@@ -36,10 +36,11 @@ internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time
     public void Begin(Method method, TimeSpan headWait)
     {
         _began = time.GetTimestamp();
-        _asked = _granted = _connected = _headCame = _whole = _leaves = NotYet;
+        _asked = _whole = _leaves = NotYet;
         _content = _queue = _connect = _serverHead = _serverContent = _held = _heldBack = default;
-        (_method, _head, RequestBytes, _attempts, _resumes, _attemptOpen) = (method, headWait, 0, 0, 0, false);
-        (_span, _attemptSpan, _server, _group, _failure) = (null, null, null, null, null);
+        (_method, _head, RequestBytes, _attempts, _resumes, _hedges) = (method, headWait, 0, 0, 0, 0);
+        (_span, _group, _failure) = (null, null, null);
+        _attempt.Reset();
     }
 
     /// <summary>Its head could be read; a trace begins or goes on if there is a listener for it.</summary>
@@ -57,33 +58,42 @@ internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time
     }
 
     /// <summary>It was granted a server: an attempt begins.</summary>
-    public void AttemptBegins(ServerLabels server)
+    /// <param name="server">The server.</param>
+    /// <param name="isHedge">Whether another attempt goes on beside it.</param>
+    public void AttemptBegins(ServerLabels server, bool isHedge)
     {
-        _granted = time.GetTimestamp();
-        LeavesQueue(granted: true, _granted);
-        (_server, _attemptOpen, _connected, _headCame, _failure) = (server, true, NotYet, NotYet, null);
-        if (_span is { } span) _attemptSpan = CmiTracing.StartAttempt(span, _method, server, _attempts, time.GetUtcNow());
+        _attempt.Reset();
+        _attempt.Granted = time.GetTimestamp();
+        LeavesQueue(granted: true, _attempt.Granted);
+        (_attempt.Server, _attempt.IsOpen, _failure) = (server, true, null);
+        if (_span is { } span) _attempt.Span = CmiTracing.StartAttempt(span, _method, server, _attempts, time.GetUtcNow());
         _attempts++;
+        if (!isHedge) return;
+        _hedges++;
+        _attempt.Span?.SetTag("cmi.hedge", true);
     }
+
+    /// <summary>The exchange takes its other attempt in hand: what is told from here on is of that one.</summary>
+    public void Swap() => (_attempt, _aside) = (_aside ?? new(), _attempt);
 
     /// <summary>It has a connection to its server.</summary>
     public void Connected()
     {
-        _connected = time.GetTimestamp();
-        _connect += time.GetElapsedTime(_granted, _connected);
+        _attempt.Connected = time.GetTimestamp();
+        _connect += time.GetElapsedTime(_attempt.Granted, _attempt.Connected);
     }
 
     /// <summary>Writes the fields by which the server's spans find theirs, if the exchange is traced.</summary>
     public void WriteTraceFields(HeadBuffer into)
     {
-        if ((_attemptSpan ?? _span) is { } parent) CmiTracing.WriteFields(into, parent);
+        if ((_attempt.Span ?? _span) is { } parent) CmiTracing.WriteFields(into, parent);
     }
 
     /// <summary>The head of the reply has come.</summary>
     public void ReplyHeadCame()
     {
-        _headCame = time.GetTimestamp();
-        _serverHead = time.GetElapsedTime(_connected, _headCame);
+        _attempt.HeadCame = time.GetTimestamp();
+        _serverHead = time.GetElapsedTime(_attempt.Connected, _attempt.HeadCame);
     }
 
     /// <summary>The attempt has failed, whatever follows.</summary>
@@ -99,24 +109,24 @@ internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time
     /// <param name="reason">The same in words.</param>
     public void AttemptEnds(int status, string? error, string? reason)
     {
-        if (!_attemptOpen) return;
-        _attemptOpen = false;
+        if (!_attempt.IsOpen) return;
+        _attempt.IsOpen = false;
         var now = time.GetTimestamp();
-        if (_connected != NotYet)
+        if (_attempt.Connected != NotYet)
         {
-            var held = time.GetElapsedTime(_connected, now);
+            var held = time.GetElapsedTime(_attempt.Connected, now);
             _held += held;
-            telemetry.Metrics.ServerReleased(_server!, _group!, held);
+            telemetry.Metrics.ServerReleased(_attempt.Server!, _group!, held);
         }
         if (error is null)
         {
             _whole = now;
-            if (_headCame != NotYet) _serverContent = time.GetElapsedTime(_headCame, now);
+            if (_attempt.HeadCame != NotYet) _serverContent = time.GetElapsedTime(_attempt.HeadCame, now);
             if (status >= 400) error = Attributes.StatusText(status);
         }
-        telemetry.Metrics.AttemptEnded(_method, _server!, status, error, _group!, time.GetElapsedTime(_granted, now));
-        if (_attemptSpan is not { } span) return;
-        _attemptSpan = null;
+        telemetry.Metrics.AttemptEnded(_method, _attempt.Server!, status, error, _group!, time.GetElapsedTime(_attempt.Granted, now));
+        if (_attempt.Span is not { } span) return;
+        _attempt.Span = null;
         CmiTracing.End(span, status, error, reason, time.GetUtcNow());
     }
 
@@ -125,7 +135,7 @@ internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time
     {
         _leaves = time.GetTimestamp();
         // A reply that was whole before waited for its turn; one that flows waited for its commit point.
-        _heldBack = Since(_whole != NotYet ? _whole : _headCame, _leaves);
+        _heldBack = Since(_whole != NotYet ? _whole : _attempt.HeadCame, _leaves);
     }
 
     /// <summary>Another server goes on with the reply.</summary>
@@ -133,7 +143,7 @@ internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time
     public void Resumed(long offset)
     {
         _resumes++;
-        _attemptSpan?.SetTag("cmi.reply.resumed_at", offset);
+        _attempt.Span?.SetTag("cmi.reply.resumed_at", offset);
     }
 
     /// <summary>The exchange has ended: metrics, trace and access log are told.</summary>
@@ -162,10 +172,21 @@ internal sealed class ExchangeWatch(EngineTelemetry telemetry, TimeProvider time
         {
             Time = time.GetUtcNow(), Id = ending.Id, Client = ending.Client, RequestHead = ending.RequestHead,
             ClientMinorVersion = ending.ClientMinorVersion, Status = ending.Status, RequestBytes = RequestBytes, ReplyBytes = ending.ReplyBytes,
-            Group = _group, Server = _server?.Text, Attempts = _attempts, Resumes = _resumes, End = ending.End,
+            Group = _group, Server = _attempt.Server?.Text, Attempts = _attempts, Resumes = _resumes, Hedges = _hedges, End = ending.End,
             Reason = ending.End == ExchangeEnd.Whole ? "" : _failure ?? ending.Reason, TraceId = traceId,
             Times = new(_head, _content, _queue, _connect, _serverHead, _serverContent, _held, _heldBack, Since(_leaves, now), total),
         });
+    }
+
+    /// <summary>What is noted of one attempt.</summary>
+    private sealed class AttemptNotes
+    {
+        public long Granted, Connected, HeadCame;                   // readings of the clock
+        public Activity? Span;
+        public ServerLabels? Server;
+        public bool IsOpen;
+
+        public void Reset() => (Granted, Connected, HeadCame, Span, Server, IsOpen) = (NotYet, NotYet, NotYet, null, null, false);
     }
 
     private TimeSpan Since(long then, long now) => then == NotYet ? default : time.GetElapsedTime(then, now);

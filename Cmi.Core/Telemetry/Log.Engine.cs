@@ -35,6 +35,9 @@ internal static partial class Log
     [LoggerMessage(2013, LogLevel.Information, "A reply that broke after it had begun to leave goes on from server {Server} at byte {Offset}.")]
     public static partial void ReplyResumed(this ILogger logger, ServerAddress server, long offset);
 
+    [LoggerMessage(2014, LogLevel.Debug, "Server {Server} has not answered for {Milliseconds} ms; server {Other} is asked too.")]
+    public static partial void Hedged(this ILogger logger, ServerAddress server, ServerAddress other, long milliseconds);
+
     [LoggerMessage(2020, LogLevel.Error, "The buffer store failed.")]
     public static partial void BufferStoreFailed(this ILogger logger, Exception? exception);
 

@@ -21,6 +21,12 @@ internal sealed class ServerCounters(ServerLabels labels)
     /// <summary>Times that it went on with a reply which another attempt had begun.</summary>
     public long RepliesResumed;
 
+    /// <summary>Attempts at other servers that were begun beside one here, since its reply was late.</summary>
+    public long Hedges;
+
+    /// <summary>Those of them that came to a reply first.</summary>
+    public long HedgesWon;
+
     /// <summary>Attempts that failed, by <see cref="AttemptFault"/>.</summary>
     public readonly long[] Failures = new long[AttemptFaults.Count];
 

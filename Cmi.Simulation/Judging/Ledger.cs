@@ -35,8 +35,8 @@ internal sealed class Ledger(SimulatedWorld world)
             _exchanges.Add(ticket.Id, exchange);
         }
         world.Note('a', exchange.Request.Plan.Id);
-        if (exchange.IsOpen) world.Violate("grants", $"{exchange.Request} asks again while it waits or has a server");
-        exchange.AskedAt = exchange.LastChange = Now;
+        if (exchange.IsOpen) JudgeHedge(exchange);
+        else exchange.AskedAt = exchange.LastChange = Now;
         JudgeAttempts(exchange);
         JudgeNeighbours(exchange.Request);
     }
@@ -56,7 +56,8 @@ internal sealed class Ledger(SimulatedWorld world)
         var server = world.ServerAt(grant.Server);
         var record = new GrantRecord(exchange, server, Now);
         exchange.IsWaiting = false;
-        exchange.LastChange = exchange.WaitedUntil = Now;
+        exchange.LastChange = Now;
+        if (exchange.OpenGrant is null) exchange.WaitedUntil = Now;
         if (!isCrossed) exchange.Grants.Add(record);
         world.Note('g', server.Plan.Number);
         if (!_open.TryAdd(grant.Lease, record)) world.Violate("grants", $"the lease {grant.Lease} is given out twice");
@@ -99,6 +100,7 @@ internal sealed class Ledger(SimulatedWorld world)
             return true;
         }
         record.Cause = world.Oracle.FindCause(record);
+        if (record.Cause == Cause.Unknown && outcome == GrantOutcome.Unused && record.Exchange.OpenGrant is { Attempt.SaidHead: true }) record.Cause = Cause.Overtaken;
         if (record.Attempt is null && record.Server.HadOutage(record.At, Now) is { } outage) FeelOutage(record.Exchange.Request, outage.Fault);
         if (outcome == GrantOutcome.ServerFailed && record.Cause == Cause.Unknown)
             world.Violate("needless-failure", $"server {record.Server.Plan.Number} is given up for {record.Exchange.Request}, and it had not failed");
@@ -109,7 +111,7 @@ internal sealed class Ledger(SimulatedWorld world)
     /// <returns>What it was granted by.</returns>
     public GrantRecord? Seen(AskedRequest request, SimulatedServer server)
     {
-        if (request.Exchange?.Grants is [.., { IsOpen: true } grant] && grant.Server == server)
+        if (request.Exchange?.Grants.FindLast(one => one.IsOpen && one.Server == server) is { } grant)
         {
             if (grant.Attempt is null) return grant;
             world.Violate("sent-twice", $"{request} reaches server {server.Plan.Number} twice by one grant");
@@ -130,17 +132,25 @@ internal sealed class Ledger(SimulatedWorld world)
 
     private ExchangeRecord? Of(JobTicket ticket) => _exchanges.GetValueOrDefault(ticket.Id);
 
+    // One more may be asked beside one that is late, if that can do no harm.
+    private void JudgeHedge(ExchangeRecord exchange)
+    {
+        var isLate = Terms.HedgeAfter > 0 && exchange is { IsWaiting: false } && Now - exchange.OpenGrant!.At >= Terms.HedgeAfter;
+        if (!isLate || !exchange.Request.Plan.IsSafe || !exchange.Request.SentWhole || exchange.Grants.Count(grant => grant.IsOpen) > 1)
+            world.Violate("grants", $"{exchange.Request} asks again while it waits or has a server");
+    }
+
     private void JudgeAttempts(ExchangeRecord exchange)
     {
         // A reused connection that was closed as it was written to does not count, once.
         if (!world.MayBe(exchange.Request, terms => exchange.Grants.Count <= terms.Attempts)) world.Violate("attempts", $"{exchange.Request} is tried once more");
-        if (exchange.Grants is [.., { Cause: Cause.Unknown, Outcome: GrantOutcome.Unused } last])
+        foreach (var unused in exchange.Grants.Where(grant => grant is { IsOpen: false, Cause: Cause.Unknown, Outcome: GrantOutcome.Unused }))
         {
             // Nothing is held against a server for what the store has done.
-            if (world.Store.TryExcuse(exchange.Request)) last.Cause = Cause.Store;
+            if (world.Store.TryExcuse(exchange.Request)) unused.Cause = Cause.Store;
             else world.Violate("needless-retry", $"{exchange.Request} is tried again, and its server had not failed");
         }
-        if (exchange.Grants is not [.., { Outcome: GrantOutcome.Done } done] || done.IsOpen) return;
+        if (exchange.Grants.Find(grant => grant is { IsOpen: false, Outcome: GrantOutcome.Done, Cause: Cause.Unknown }) is not { } done) return;
         // A whole reply may be lost by the store before it leaves.
         if (world.Store.TryExcuse(exchange.Request) || world.Store.TryExcuseByDelay(exchange.Request)) done.Cause = Cause.Store;
         else world.Violate("answered-twice", $"{exchange.Request} asks for a server, and has its reply");

@@ -86,8 +86,9 @@ internal sealed class Oracle(SimulatedWorld world)
         if (world.IsDraining && (exchange is null || exchange.FirstAsked > world.DrainingSince || Now - world.DrainingSince >= Terms.Drain)) return;
         // Kept alive without a request for too long: closed, as the request came.
         if (exchange is null && !began && client.WasIdleFor(Terms.ClientIdle)) return;
-        var last = request.Attempts.Count > 0 ? request.Attempts[^1] : null;
-        var failed = last is not null && exchange?.Grants is [.., { IsOpen: false, Cause: not Cause.Unknown }];
+        // Of two that were asked at once, the one that has said its head first.
+        var last = exchange?.Grants.FindLast(grant => grant.Cause == Cause.Overtaken) is null ? request.Attempts.LastOrDefault() : exchange.Grants.FindLast(grant => grant.Cause != Cause.Overtaken)?.Attempt;
+        var failed = last is not null && exchange is { IsOpen: false, Grants.Count: > 0 } && exchange.Grants.TrueForAll(grant => grant.Cause != Cause.Unknown);
         var mayLeaveEarly = world.MayBe(request, terms => terms.ReplyCommit != CommitMode.Whole);
         if (failed && (last!.SaidHead || last.RestFrom is not null) && mayLeaveEarly && !CouldGoOn(request, last, exchange!)) return;
         if (world.Store.TryExcuse(request)) return;
@@ -96,7 +97,7 @@ internal sealed class Oracle(SimulatedWorld world)
 
     // Nobody was asked for the rest of a reply that has stopped, and could have been.
     private bool CouldGoOn(AskedRequest request, Attempt last, ExchangeRecord exchange) =>
-        Terms is { Resume: true, HasTightBudget: false } && exchange is { Grants.Count: 1, IsRefused: false, LongestWait: < Terms.Queue } && !world.MayBe(request, terms => terms.Attempts <= 1)
+        Terms is { Resume: true, HasTightBudget: false } && exchange is { IsRefused: false, LongestWait: < Terms.Queue } && exchange.Grants.Count(grant => grant.Cause != Cause.Overtaken) == 1 && !world.MayBe(request, terms => terms.Attempts <= exchange.Grants.Count)
         && last is { IsResumable: true, Failure: Fault.Reset or Fault.Closed or Fault.HalfClosed or Fault.Silent } && !world.Store.HasFailed && !world.Store.HasBeenFull;
 
     /// <summary>Whether an error is allowed, since no other attempt was possible.</summary>
@@ -105,7 +106,7 @@ internal sealed class Oracle(SimulatedWorld world)
         var failed = exchange.Grants.Count(grant => grant.Cause != Cause.Unknown);
         if (failed < exchange.Grants.Count) return false;           // a server had not failed
         // Unused is a grant of a stale connection, which does not count, or one whose reply the store had no place for, which does.
-        var attempts = exchange.Grants.Count(grant => grant.Outcome == GrantOutcome.ServerFailed || world.Store.HasFailed);
+        var attempts = exchange.Grants.Count(grant => grant.Outcome == GrantOutcome.ServerFailed || grant.Cause == Cause.Overtaken || world.Store.HasFailed);
         if (world.MayBe(request, terms => attempts >= terms.Attempts)) return true;
         if (Terms.HasTightBudget) return true;                      // the budget of retries may be spent
         if (!request.Plan.IsIdempotent && exchange.Grants.Exists(grant => grant.Cause != Cause.Dial)) return true;

@@ -107,7 +107,10 @@ internal sealed class ExchangeRecord(long id, AskedRequest request, long now)
     public long LongestWait => WaitedUntil - FirstAsked;
 
     /// <summary>Whether it waits for a server or has one.</summary>
-    public bool IsOpen => IsWaiting || Grants is [.., { IsOpen: true }];
+    public bool IsOpen => IsWaiting || OpenGrant is not null;
+
+    /// <summary>The grant that is out, the last if there are two; none: none is.</summary>
+    public GrantRecord? OpenGrant => Grants.FindLast(grant => grant.IsOpen);
 
     public override string ToString() => $"exchange {id} asked at {FirstAsked}, waiting {IsWaiting}, refused {IsRefused}, grants [{string.Join("; ", Grants)}]";
 }
@@ -128,6 +131,9 @@ internal enum Cause : byte
 
     /// <summary>A time ran out.</summary>
     Time,
+
+    /// <summary>Another server had said the head of its reply first.</summary>
+    Overtaken,
 }
 
 /// <summary>One grant.</summary>

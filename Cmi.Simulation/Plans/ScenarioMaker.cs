@@ -12,7 +12,7 @@ internal sealed class ScenarioMaker
 
     private const int MostPieces = 1000;                            // of a message, so that a slow one ends within the time of a run
 
-    private readonly Random _random, _versions;
+    private readonly Random _random, _versions, _hedges;
     private readonly int _seed;
     private readonly double _serverFaults, _clientFaults;
     private readonly bool _isNarrow;
@@ -23,7 +23,7 @@ internal sealed class ScenarioMaker
 
     private ScenarioMaker(int seed)
     {
-        (_seed, _random, _versions) = (seed, new(seed), new(~seed));
+        (_seed, _random, _versions, _hedges) = (seed, new(seed), new(~seed), new(seed ^ 0x5EED));
         _serverFaults = Pick(0, 0.02, 0.1, 0.4);
         _clientFaults = Pick(0, 0.05, 0.3);
         _isNarrow = Chance(0.15);
@@ -85,6 +85,7 @@ internal sealed class ScenarioMaker
             DrainAt = Chance(0.25) ? _random.Next(1, 2 * _spread) : 0,
             HasTightBudget = Chance(0.2),
             Resume = _versions.NextDouble() < 0.9,
+            HedgeAfter = _hedges.Next(3) == 0 ? new[] { 2, 30, 400, 3000 }[_hedges.Next(4)] : 0,
         };
     }
 

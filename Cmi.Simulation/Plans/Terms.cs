@@ -29,6 +29,10 @@ internal sealed record Terms
     public CloseTrust TrustClose { get; init; }
     public bool AlwaysStore { get; init; }
     public bool Resume { get; init; }
+
+    /// <summary>After how many milliseconds a second server is asked; 0: never.</summary>
+    public int HedgeAfter { get; init; }
+
     public int MaxPipelined { get; init; } = 64;
     public int MaxPipelinedBytes { get; init; } = 1 << 20;
     public Distribution Distribute { get; init; }
@@ -81,7 +85,7 @@ internal sealed record Terms
         foreach (var server in servers) options.AddServer(server.ToString());
         (options.Servers.Selection, options.Servers.MaxRequests, options.Servers.MaxConnections) = (Selection, MaxRequests, MaxServerConnections);
         options.Servers.MaxIdleConnections = MaxIdle;
-        options.Retry.Attempts = Attempts;
+        (options.Retry.Attempts, options.Retry.HedgeAfter) = (Attempts, Ms(HedgeAfter));
         if (!HasTightBudget) options.Retry.BudgetMinimumPerSecond = 1_000_000;
         (options.Reply.Commit, options.Reply.HoldBytes, options.Reply.HoldTime, options.Reply.TrustClose) = (ReplyCommit, HoldBytes, Ms(HoldTime), TrustClose);
         (options.Request.Commit, options.Request.HoldBytes, options.Request.HoldTime) = (RequestCommit, HoldBytes, Ms(HoldTime));

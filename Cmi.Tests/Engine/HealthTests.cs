@@ -226,6 +226,22 @@ public sealed class HealthTests
     }
 
     [Test]
+    public async Task ActiveChecks_AreSpreadSoThatServersAreNotCheckedTogether()
+    {
+        await using var gateway = new TestGateway(options => (options.Health.Path, options.Health.Interval) = ("/health", TimeSpan.FromSeconds(10)), servers: 1);
+        var times = new List<long>();
+        gateway.AnswerAll(_ =>
+        {
+            times.Add(gateway.Transport.Loops[0].Now);
+            return Http.Ok();
+        });
+        gateway.Advance(200);
+        var gaps = times.Zip(times.Skip(1), (before, after) => after - before).ToList();
+        Assert.That(gaps, Has.Count.GreaterThan(15).And.All.InRange(10_000, 11_000));
+        Assert.That(gaps.Distinct().Count(), Is.GreaterThan(5));
+    }
+
+    [Test]
     public async Task EngineStopsWhileAServerIsProbed_NothingIsLeft()
     {
         await using var gateway = new TestGateway(options => options.Retry.Attempts = 1, servers: 1);

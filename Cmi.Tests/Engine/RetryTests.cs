@@ -139,6 +139,39 @@ public sealed class RetryTests
     }
 
     [Test]
+    public async Task OnlyUsableServerBreaksItsReply_OneThatIsOutIsAskedBeforeItAgain()
+    {
+        await using var gateway = new TestGateway(options => (options.Timeouts.ServerHead, options.Retry.Attempts) = (TimeSpan.FromSeconds(3), 2), servers: 2);
+        gateway.AnswerAll(head => Http.PathOf(head) == "/bad" ? "nonsense\r\n\r\n" : Http.Ok("yes"));
+        gateway.Server(2).Accepted = null;
+        var client = gateway.Connect();
+        for (var i = 0; i < 2; i++)
+        {
+            client.Send(Http.Get("/"));
+            gateway.Advance(3 * i);
+            client.ReceiveReply();
+        }
+        Assert.That(gateway.Engine.GetServerHealth("default")[1].Condition, Is.EqualTo(ServerCondition.Ejected));
+        gateway.Server(2).Accepted = peer => peer.Send(Http.Ok("better"));
+        client.Send(Http.Get("/bad"));
+        Assert.That(client.ReceiveReply().Text, Is.EqualTo("better"));
+        Assert.That(gateway.Engine.GetServerHealth("default")[1].Condition, Is.EqualTo(ServerCondition.Healthy));
+    }
+
+    [TestCase(ServerState.Drain)]
+    [TestCase(ServerState.Maintenance)]
+    public async Task OtherServerWasTakenOutByHand_IsNotAskedWhateverFails(ServerState state)
+    {
+        await using var gateway = new TestGateway(servers: 2);
+        gateway.AnswerAll(_ => "nonsense\r\n\r\n");
+        gateway.Engine.SetServerState("default", TestGateway.Address(2), state);
+        var client = gateway.Connect();
+        client.Send(Http.Get("/"));
+        Assert.That(client.ReceiveReply().Status, Is.EqualTo(502));
+        Assert.That((gateway.Server(1).Connections.Count, gateway.Server(2).Connections.Count), Is.EqualTo((3, 0)));
+    }
+
+    [Test]
     public async Task EveryServerIsSilent_TheExchangeEndsAfterItsOwnTime()
     {
         await using var gateway = new TestGateway(

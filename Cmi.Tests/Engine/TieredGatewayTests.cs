@@ -1,3 +1,4 @@
+using System.Text;
 using Cmi.Buffers;
 using Cmi.Testing;
 using Cmi.Tests.Harness;
@@ -88,6 +89,32 @@ public sealed class TieredGatewayTests
             foreach (var server in (InMemoryServer[])[gateway.Server(1), gateway.Server(2)]) server.Last.Send(Http.Ok("again"));
             Assert.That(client.ReceiveAll(), Does.EndWith("again"));
         }
+    }
+
+    [Test]
+    public async Task RequestWasMovedDown_ItIsReplayedByteForByte()
+    {
+        var (store, ram, lower) = Tiers();
+        await using var gateway = new TestGateway(servers: 2, store: store);
+        var content = string.Concat(Enumerable.Range(0, 300 * KiB).Select(i => $"{i:D10}"));
+        var client = gateway.Connect();
+        client.Send(Http.Send("PUT", "/", content));
+        gateway.Run();
+        Assert.That(lower.Held, Is.GreaterThan(2000 * KiB));
+        var first = ReceiveRequest(gateway, 1);
+        gateway.At(1).Abort();
+        gateway.Run();
+        Assert.That(ReceiveRequest(gateway, 2), Is.EqualTo(first).And.EndsWith("\r\n\r\n" + content));
+        gateway.At(2).Send(Http.Ok("stored"));
+        Assert.That(client.ReceiveReply().Text, Is.EqualTo("stored"));
+        Assert.That((ram.LiveBuffers, lower.Live), Is.EqualTo((0, 0)));
+    }
+
+    private static string ReceiveRequest(TestGateway gateway, int server)
+    {
+        var text = new StringBuilder();
+        for (string piece; (piece = gateway.At(server).ReceiveAll()).Length > 0; gateway.Advance(0.01)) text.Append(piece);
+        return text.ToString();
     }
 
     private static (TieredBufferStore Store, RamBufferStore Ram, ScriptedStore Lower) Tiers()

@@ -41,5 +41,17 @@ public sealed class RetryBudgetTests
         Assert.That(Spend(budget, now: 10_000, most: 100), Is.EqualTo(10));
     }
 
+    [Test]
+    public void GivenBack_IsThereForAnother()
+    {
+        var budget = new RetryBudget(loops: 1, share: 0, minimumPerSecond: 1);
+        for (var i = 0; i < 100; i++)
+        {
+            Assert.That(budget.TrySpend(0));
+            budget.GiveBack(0);
+        }
+        Assert.That(Spend(budget, now: 0, most: 100), Is.EqualTo(10));
+    }
+
     private static int Spend(RetryBudget budget, long now, int most) => Enumerable.Range(0, most).TakeWhile(_ => budget.TrySpend(now)).Count();
 }

@@ -53,7 +53,7 @@ public sealed class CmiConfigurationTests
 
     [TestCase("Cmi:Timeuots:Queue",
         "Cmi:Timeuots is not a setting; it must be one of Endpoints, Servers, Groups, Routes, Timeouts, Limits, Retry, Health, Reply, Request, Pipelining, Forwarded, Buffers, AccessLog.")]
-    [TestCase("Cmi:Retry:Atempts", "Cmi:Retry:Atempts is not a setting; it must be one of Attempts, Statuses, MaxRetryAfter, BudgetShare, BudgetMinimumPerSecond, IdempotencyKeyField.")]
+    [TestCase("Cmi:Retry:Atempts", "Cmi:Retry:Atempts is not a setting; it must be one of Attempts, Statuses, MaxRetryAfter, HedgeAfter, BudgetShare, BudgetMinimumPerSecond, IdempotencyKeyField.")]
     [TestCase("Cmi:Retry:Attempts:Max", "Cmi:Retry:Attempts is a section; it must be 1 to 10.")]
     [TestCase("Cmi:Endpoints:0:Url", "Cmi:Endpoints:0 is a section; it must be an address.")]
     public void UnknownName_IsAFaultThatSaysWhatThereIs(string key, string fault) => Assert.That(Bind((key, "1")).Faults, Is.EqualTo([fault]));

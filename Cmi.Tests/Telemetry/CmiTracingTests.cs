@@ -97,6 +97,31 @@ public sealed class CmiTracingTests
         Assert.That(gateway.At(1).ReceiveText(), Does.Contain("\r\n" + Parent));
     }
 
+    [Test]
+    public async Task Hedged_EachAttemptHasASpanAndNamesItToItsServer()
+    {
+        using var listener = Listen();
+        await using var gateway = new TestGateway(options => options.Retry.HedgeAfter = TimeSpan.FromMilliseconds(100));
+        var client = gateway.Connect();
+        client.Send(Http.Get("/"));
+        gateway.Advance(0.1);
+        var heads = new[] { gateway.At(1).ReceiveText(), gateway.At(2).ReceiveText() };
+        gateway.At(2).Send(Http.Ok());
+        gateway.Run();
+        client.ReceiveReply();
+
+        var (loser, winner, exchange) = (_ended[0], _ended[1], _ended[2]);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(heads[0], Does.Contain($"-{loser.SpanId}-"));
+            Assert.That(heads[1], Does.Contain($"-{winner.SpanId}-"));
+            Assert.That(_ended.Take(2).Select(span => span.ParentSpanId), Is.All.EqualTo(exchange.SpanId));
+            Assert.That((loser.GetTagItem("error.type"), loser.GetTagItem("cmi.hedge"), loser.GetTagItem("server.address")), Is.EqualTo(("abandoned", (object?)null, "10.0.0.1")));
+            Assert.That((winner.GetTagItem("error.type"), winner.GetTagItem("cmi.hedge"), winner.GetTagItem("server.address")), Is.EqualTo(((object?)null, true, "10.0.0.2")));
+            Assert.That((winner.GetTagItem("http.response.status_code"), winner.GetTagItem("http.request.resend_count")), Is.EqualTo((200, 1)));
+        }
+    }
+
     private ActivityListener Listen(ActivitySamplingResult result = ActivitySamplingResult.AllDataAndRecorded)
     {
         var listener = new ActivityListener

@@ -37,6 +37,7 @@ internal sealed class JsonAccessLine : IAccessLineFormat
         Text(",\"group\":\""u8, entry.Group, into);
         Text(",\"server\":\""u8, entry.Server, into);
         Number(",\"attempts\":"u8, entry.Attempts, into);
+        if (entry.Hedges > 0) Number(",\"hedges\":"u8, entry.Hedges, into);
         if (entry.Resumes > 0) Number(",\"resumes\":"u8, entry.Resumes, into);
         Text(",\"end\":\""u8, AccessLine.NameOf(entry.End), into);
         Text(",\"reason\":\""u8, entry.Reason, into);

@@ -31,6 +31,7 @@ internal sealed class TemplateAccessLine : IAccessLineFormat
         ["group"] = static (in e, into) => Text(into, e.Group),
         ["server"] = static (in e, into) => Text(into, e.Server),
         ["attempts"] = static (in e, into) => into.AppendNumber(e.Attempts),
+        ["hedges"] = static (in e, into) => into.AppendNumber(e.Hedges),
         ["resumes"] = static (in e, into) => into.AppendNumber(e.Resumes),
         ["end"] = static (in e, into) => into.Append(AccessLine.NameOf(e.End)),
         ["reason"] = static (in e, into) => Text(into, e.Reason),
