@@ -89,7 +89,8 @@ internal sealed class Oracle(SimulatedWorld world)
         var last = request.Attempts.Count > 0 ? request.Attempts[^1] : null;
         var failed = last is not null && exchange?.Grants is [.., { IsOpen: false, Cause: not Cause.Unknown }];
         var mayLeaveEarly = world.MayBe(request, terms => terms.ReplyCommit != CommitMode.Whole);
-        if (failed && (last!.SaidHead || last.RestFrom is not null) && mayLeaveEarly && !CouldGoOn(request, last, exchange!)) return;
+        // Of the rest, too, a server may have seen no more than the first line of what asks for it.
+        if (failed && (began || last!.SaidHead || last.RestFrom is not null) && mayLeaveEarly && !CouldGoOn(request, last!, exchange!)) return;
         if (world.Store.TryExcuse(request)) return;
         world.Violate(mayLeaveEarly ? "broken" : "cut-under-whole", $"{how}, and there is no reason for it: {request}");
     }
