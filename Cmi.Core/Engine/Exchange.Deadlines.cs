@@ -40,7 +40,8 @@ internal sealed partial class Exchange
                 AttemptFailed(AttemptFault.HeadTimeout, "it sent no reply head in time");
                 return;
             case Phase.Content when !IsWaitPaused && now >= _phaseDeadline:
-                AttemptFailed(AttemptFault.ContentTimeout, "it sent no further content in time");
+                if (_isWaitPaused) AttemptFailed(AttemptFault.StoreFailed, "the buffer store made no room in time");     // not the server's doing
+                else AttemptFailed(AttemptFault.ContentTimeout, "it sent no further content in time");
                 return;
         }
     }

@@ -91,6 +91,8 @@ internal sealed class Oracle(SimulatedWorld world)
         var mayLeaveEarly = world.MayBe(request, terms => terms.ReplyCommit != CommitMode.Whole);
         // Of the rest, too, a server may have seen no more than the first line of what asks for it.
         if (failed && (began || last!.SaidHead || last.RestFrom is not null) && mayLeaveEarly && !CouldGoOn(request, last!, exchange!)) return;
+        // What has begun to leave waits for a slow store no longer than for its server, and the server is not to blame.
+        if (mayLeaveEarly && exchange?.Grants is [.., { IsOpen: false, Outcome: GrantOutcome.Unused }] && world.Store.TryExcuseByDelay(request)) return;
         if (world.Store.TryExcuse(request)) return;
         world.Violate(mayLeaveEarly ? "broken" : "cut-under-whole", $"{how}, and there is no reason for it: {request}");
     }
