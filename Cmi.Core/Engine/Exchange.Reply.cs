@@ -45,13 +45,11 @@ internal sealed partial class Exchange
     }
 
     /// <summary>
-    /// Sees, before the first byte of the reply leaves, that the store still has it, or that there is a place for what its client does not take at once: until then
-    /// another attempt, or an answer of our own, can take its place.
+    /// Sees, before the first byte of the reply leaves, that the store still has it: until then another attempt, or an answer of our own, can take its place.
     /// </summary>
     /// <returns>Whether its first bytes are at hand; if not, a wake-up follows.</returns>
     public bool IsAtHand()
     {
-        if (HoldsScratch && !_state.Memory.CanKeepLeaving(Reply.Length)) KeepReply();
         if (!Reply.IsStored || Reply.Length == 0 || Reply.TryRead(0, MessageSender.MaxSliceBytes, out _)) return true;
         if (Reply.State == BufferState.Failed) ReplyLost();
         return false;

@@ -57,9 +57,6 @@ internal sealed class LoopMemory(int scratchBytes)
         foreach (var free in _free) free.Clear();
     }
 
-    /// <summary>Whether <see cref="RentKept"/> would have a block for a reply that leaves.</summary>
-    public bool CanKeepLeaving(long bytes) => _keptReplyBytes + bytes <= MaxKeptReplyBytes + LeavingReserveBytes;
-
     /// <summary>Takes a block for a reply for which the store has no room.</summary>
     /// <returns>The block; <see langword="null"/>: the loop keeps as much as it may.</returns>
     public byte[]? RentKept(int atLeast, bool isLeaving)

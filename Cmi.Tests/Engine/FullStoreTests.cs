@@ -187,25 +187,6 @@ public sealed class FullStoreTests
         Assert.That(Receive(gateway, client, 1)[0].Text, Is.EqualTo("2"));
     }
 
-    [Test]
-    public async Task MoreSlowClientsThanBlocks_RefusedBeforeTheirRepliesBegin()
-    {
-        await using var gateway = new TestGateway(servers: 1, transport: new() { Capacity = 16_384 });
-        gateway.Store.RefusesBuffers = true;
-        gateway.AnswerAll(_ => Http.Ok(new('x', 12_000)));
-        var clients = Enumerable.Range(0, 300).Select(_ => gateway.Connect()).ToList();
-        foreach (var client in clients)
-        {
-            client.Send(Http.Get("/1"));
-            gateway.Run();
-            client.Send(Http.Get("/2"));                            // of whose reply there is room for a part
-            gateway.Run();
-        }
-        var second = clients.Select(client => Receive(gateway, client, 2)[1].Status).ToList();
-        Assert.That(second.Distinct(), Is.EquivalentTo([200, 503]));
-        Assert.That(clients.TrueForAll(client => client.IsOpen()));
-    }
-
     private static List<WireMessage> Receive(TestGateway gateway, InMemoryPeer client, int replies)
     {
         var buffer = new WireBuffer();
