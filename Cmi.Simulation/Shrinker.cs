@@ -6,7 +6,7 @@ namespace Cmi.Simulation;
 /// <summary>Makes a scenario that fails smaller, as long as the same rule fails: fewer clients, requests, outages, faults.</summary>
 internal static class Shrinker
 {
-    private const int MostTries = 600;
+    private const int MostTries = 600, SmallReply = 40;            // bytes
     private const long MostRequests = 300_000;                      // of all tries together: about half a minute
 
     /// <summary>Gives the smallest that was found.</summary>
@@ -93,6 +93,9 @@ internal static class Shrinker
         if (old.Pause > 0) yield return old with { Pause = 0 };
         if (old.Piece > 0) yield return old with { Piece = 0 };
         if (old.Replies.Count > 1) yield return old with { Replies = [.. old.Replies.Skip(1)] };
+        // What servers have in common is made smaller in common.
+        if (old.Replies.Any(reply => reply is { Version: > 0, Bytes: > SmallReply }))
+            yield return old with { Replies = [.. old.Replies.Select(reply => reply.Version > 0 ? reply with { Bytes = (reply.Bytes + 1) / 2 } : reply)] };
         for (var i = 0; i < old.Replies.Count; i++)
         {
             foreach (var reply in Smaller(old.Replies[i])) yield return old with { Replies = [.. old.Replies.Select((other, index) => index == i ? reply : other)] };
@@ -102,7 +105,7 @@ internal static class Shrinker
     private static IEnumerable<ReplyPlan> Smaller(ReplyPlan old)
     {
         if (old.Fault != Fault.None) yield return old with { Fault = Fault.None };
-        if (old.Bytes > 40) yield return old with { Bytes = old.Bytes / 2 };
+        if (old is { Version: 0, Bytes: > SmallReply }) yield return old with { Bytes = old.Bytes / 2 };
         if (old.Delay > 0) yield return old with { Delay = 0 };
         if (old.Interims > 0) yield return old with { Interims = 0 };
         if (old.Trailers) yield return old with { Trailers = false };

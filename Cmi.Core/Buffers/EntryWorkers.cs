@@ -69,8 +69,14 @@ internal sealed class EntryWorkers : IAsyncDisposable
             var probe = new byte[EntrySeal.HeaderBytes];
             if (await _store.Device.WriteAsync(probe, _stopping.Token) is { } entry)
             {
-                await _store.Device.ReadAsync(entry, probe, _stopping.Token);
-                _store.Device.Free(entry);
+                try
+                {
+                    await _store.Device.ReadAsync(entry, probe, _stopping.Token);
+                }
+                finally
+                {
+                    _store.Device.Free(entry);
+                }
                 wrote = true;
             }
         }

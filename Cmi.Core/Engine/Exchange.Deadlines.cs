@@ -54,7 +54,8 @@ internal sealed partial class Exchange
                 AttemptFailed(AttemptFault.HeadTimeout, "it sent no reply head in time");
                 return;
             case Phase.Content when !IsWaitPaused && now >= _current.Deadline:
-                AttemptFailed(AttemptFault.ContentTimeout, "it sent no further content in time");
+                if (_current.IsWaitPaused) AttemptFailed(AttemptFault.StoreFailed, "the buffer store made no room in time");     // not the server's doing
+                else AttemptFailed(AttemptFault.ContentTimeout, "it sent no further content in time");
                 return;
         }
     }

@@ -77,8 +77,9 @@ internal sealed class Oracle(SimulatedWorld world)
     /// <summary>The connection of a client is gone, or stands still, and a request has no whole reply.</summary>
     /// <param name="request">The first such request.</param>
     /// <param name="began">Whether a byte of its reply had come.</param>
+    /// <param name="wasReset">Whether the connection was reset.</param>
     /// <param name="how">What the client saw.</param>
-    public void JudgeBroken(AskedRequest request, bool began, string how)
+    public void JudgeBroken(AskedRequest request, bool began, bool wasReset, string how)
     {
         var (client, exchange) = (request.Client, request.Exchange);
         if (client.IsAtFault) return;
@@ -86,14 +87,27 @@ internal sealed class Oracle(SimulatedWorld world)
         if (world.IsDraining && (exchange is null || exchange.FirstAsked > world.DrainingSince || Now - world.DrainingSince >= Terms.Drain)) return;
         // Kept alive without a request for too long: closed, as the request came.
         if (exchange is null && !began && client.WasIdleFor(Terms.ClientIdle)) return;
-        // Of two that were asked at once, the one that has said its head first.
-        var last = exchange?.Grants.FindLast(grant => grant.Cause == Cause.Overtaken) is null ? request.Attempts.LastOrDefault() : exchange.Grants.FindLast(grant => grant.Cause != Cause.Overtaken)?.Attempt;
-        var failed = last is not null && exchange is { IsOpen: false, Grants.Count: > 0 } && exchange.Grants.TrueForAll(grant => grant.Cause != Cause.Unknown);
-        var mayLeaveEarly = world.MayBe(request, terms => terms.ReplyCommit != CommitMode.Whole);
-        if (failed && (last!.SaidHead || last.RestFrom is not null) && mayLeaveEarly && !CouldGoOn(request, last, exchange!)) return;
+        if (MayBeCut(request, began)) return;
+        // What ends with its connection can only be cut by a reset, and with that goes what of the replies before its client has not read.
+        if (wasReset && client.IsDegraded && client.Requests.Skip(request.Index + 1).Any(later => MayBeCut(later, began: false))) return;
+        var mayLeaveEarly = world.MayBe(request, MayLeaveEarly);
+        // What has begun to leave waits for a slow store no longer than for its server, and the server is not to blame.
+        if (mayLeaveEarly && exchange?.Grants is [.., { IsOpen: false, Outcome: GrantOutcome.Unused }] && world.Store.TryExcuseByDelay(request)) return;
         if (world.Store.TryExcuse(request)) return;
         world.Violate(mayLeaveEarly ? "broken" : "cut-under-whole", $"{how}, and there is no reason for it: {request}");
     }
+
+    private bool MayBeCut(AskedRequest request, bool began)
+    {
+        if (request.Exchange is not { IsOpen: false, Grants.Count: > 0 } exchange || exchange.Grants.Exists(grant => grant.Cause == Cause.Unknown)) return false;
+        // Of two that were asked at once, the one that has said its head first.
+        var last = exchange.Grants.Exists(grant => grant.Cause == Cause.Overtaken) ? exchange.Grants.FindLast(grant => grant.Cause != Cause.Overtaken)?.Attempt : request.Attempts.LastOrDefault();
+        if (last is null) return false;
+        // Of the rest, too, a server may have seen no more than the first line of what asks for it.
+        return (began || last.SaidHead || last.RestFrom is not null) && world.MayBe(request, MayLeaveEarly) && !CouldGoOn(request, last, exchange);
+    }
+
+    private static bool MayLeaveEarly(Terms terms) => terms.ReplyCommit != CommitMode.Whole;
 
     // Nobody was asked for the rest of a reply that has stopped, and could have been.
     private bool CouldGoOn(AskedRequest request, Attempt last, ExchangeRecord exchange) =>

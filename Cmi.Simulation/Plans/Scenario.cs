@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Cmi.Simulation.Plans;
 
 /// <summary>All that one run is made of. It is plain data, so that it can be made smaller, written down and run again.</summary>
@@ -42,6 +44,7 @@ internal sealed record ClientPlan
     public long At { get; init; }
 
     /// <summary>The minor version of HTTP/1 that it speaks.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]             // 0 is not its default
     public int Minor { get; init; } = 1;
 
     /// <summary>Whether it waits for each reply before it asks again; else it stacks its requests.</summary>

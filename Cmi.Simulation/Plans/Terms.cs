@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Cmi.Testing;
 
 namespace Cmi.Simulation.Plans;
@@ -17,7 +18,10 @@ internal sealed record Terms
     public ServerSelection Selection { get; init; }
     public int MaxRequests { get; init; }
     public int? MaxServerConnections { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]             // 0 is not its default
     public int MaxIdle { get; init; } = 256;
+
     public int Attempts { get; init; } = 3;
 
     /// <summary>Whether attempts beyond the first may be refused since others were made; else there is always one left.</summary>
@@ -34,9 +38,15 @@ internal sealed record Terms
     public int HedgeAfter { get; init; }
 
     public int MaxPipelined { get; init; } = 64;
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]             // 0 is not its default
     public int MaxPipelinedBytes { get; init; } = 1 << 20;
+
     public Distribution Distribute { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]             // 0 is not its default
     public int MaxQueued { get; init; } = 10_000;
+
     public int MaxClients { get; init; }
 
     /// <summary>What the store is made of, the fastest first.</summary>

@@ -44,7 +44,7 @@ internal sealed class ReplyJudge : IMessageSink
         if (!wasReset) _reader.EndOfInput();
         if (_client.IsThrough) return;
         if (_reader.IsInside || (Answered < _client.Begun && Front is not null))
-            _world.Oracle.JudgeBroken(Front ?? _client.Requests[^1], _reader.IsInside, wasReset ? $"the connection is reset ({reason ?? "by the transport"})" : "the connection is closed");
+            _world.Oracle.JudgeBroken(Front ?? _client.Requests[^1], _reader.IsInside, wasReset, wasReset ? $"the connection is reset ({reason ?? "by the transport"})" : "the connection is closed");
         else if (!WasToldClose && !_client.IsAtFault && !_client.HasEndedSending && !_world.IsDraining && !_client.WasIdleFor(Terms.ClientIdle))
             _world.Violate("needless-close", $"an idle connection is closed too soon, and nothing said so: {_client}");
     }

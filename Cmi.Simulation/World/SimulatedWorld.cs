@@ -15,7 +15,7 @@ namespace Cmi.Simulation.World;
 internal sealed class SimulatedWorld
 {
     private const int MostTurns = 200_000;                          // at one moment; more is a livelock
-    private const long MostTime = 600_000;                          // of which nothing that may happen needs more than a part
+    private const long MostTime = 600_000;                          // without the end of a request: nothing that may happen needs more than a part of it
 
     private readonly Dictionary<int, AskedRequest> _requests = [];
     private readonly Dictionary<ServerAddress, SimulatedServer> _servers = [];
@@ -229,9 +229,10 @@ internal sealed class SimulatedWorld
 
     private void Go(Func<bool> isDone, string what)
     {
-        var until = Now + MostTime;
+        var (until, ended) = (Now + MostTime, Exchanges);
         while (Found is null)
         {
+            if (Exchanges != ended) (until, ended) = (Now + MostTime, Exchanges);
             for (var turns = 0; TurnAll() && Found is null; turns++)
             {
                 if (turns == MostTurns) Violate("livelock", "the loops find no rest");

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using Cmi.Queues;
 using Cmi.Simulation;
 using Cmi.Simulation.Plans;
 using Cmi.Tests.Docs;
@@ -23,6 +25,28 @@ public sealed class SimulatorTests
         var (once, again) = (Run(17, 500), Run(17, 500));
         Assert.That((again.Trace, again.Exchanges, again.SimulatedTime), Is.EqualTo((once.Trace, once.Exchanges, once.SimulatedTime)));
         Assert.That(Run(18, 500).Trace, Is.Not.EqualTo(once.Trace));
+    }
+
+    [Test]
+    public void WrittenScenario_IsTheSameScenario([Range(1, 40)] int seed)
+    {
+        var scenario = ScenarioMaker.Make(seed, mostRequests: 100);
+        var read = Simulator.FromJson(Simulator.ToJson(scenario));
+        // Written in full, and compared as text: records do not look into lists.
+        Assert.That(JsonSerializer.Serialize(read), Is.EqualTo(JsonSerializer.Serialize(scenario)));
+    }
+
+    [Test]
+    public void Failure_IsMadeSmallAndHappensAgain()
+    {
+        Func<ServerGroup, int, IJobQueue> lettingInOneTooMany = (group, capacity) => new JobQueue(group, capacity + 1);
+        var report = Enumerable.Range(1, 100).Select(seed => Simulator.Run(new() { Seed = seed, Exchanges = 500, Queue = lettingInOneTooMany })).First(report => report.Failure is not null);
+        var failure = report.Failure!;
+        Assert.That(failure.Rule, Is.EqualTo("queue-bound"));
+        Assert.That(Simulator.FromJson(failure.Scenario).Requests, Is.LessThanOrEqualTo(30));
+        var again = Simulator.Replay(failure.Scenario, new() { Shrinks = false, Queue = lettingInOneTooMany }).Failure;
+        Assert.That((again?.Rule, again?.Text, again?.Seed, again?.Scenario), Is.EqualTo((failure.Rule, failure.Text, failure.Seed, failure.Scenario)));
+        Assert.That(Simulator.Replay(failure.Scenario).Failure?.Text, Is.Null);
     }
 
     [TestCaseSource(nameof(Cases))]
