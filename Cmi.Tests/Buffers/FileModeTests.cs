@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.Versioning;
 using Cmi.Buffers;
 using Cmi.Testing;
 
@@ -17,6 +18,7 @@ public sealed class FileModeTests
 
     [Test]
     [Platform("Linux")]
+    [SupportedOSPlatform("linux")]
     public async Task FilesOfAStore_AreThisUsersAlone([Values] bool flash)
     {
         await using IBufferStore store = flash
@@ -40,6 +42,7 @@ public sealed class FileModeTests
     }
 
     // The files have no names any more; the system still shows what this process has open (proc(5), /proc/pid/fd).
+    [SupportedOSPlatform("linux")]
     private static IEnumerable<UnixFileMode> OpenBelow(string path)
     {
         foreach (var open in new DirectoryInfo(string.Create(CultureInfo.InvariantCulture, $"/proc/{Environment.ProcessId}/fd")).EnumerateFileSystemInfos())
