@@ -13,8 +13,7 @@ internal sealed class BlockMemory(long limit)
     private readonly Stack<Block>[] _idle = [new(), new(), new(), new()];
     private readonly Queue<EntryBuffer> _wantRoom = new();
     private readonly Queue<EntryBuffer> _wantToRead = new();
-    private long _idleBytes, _writing, _reading, _lent, _lentRead;
-    private int _fetching;
+    private long _idleBytes, _writing, _reading, _lent;
 
     /// <summary>The least that works: a few loops, each with <see cref="EntryLoop.RoomBytes"/> and a reader.</summary>
     public const long LowestLimit = 1 << 20;
@@ -22,16 +21,14 @@ internal sealed class BlockMemory(long limit)
     /// <summary>What one buffer may have waiting to be written.</summary>
     public long MaxUnwrittenPerBuffer { get; } = Math.Max(limit / 8, 2 * Block.Largest);
 
+    /// <summary>What that must have gone down to before more is added.</summary>
+    public long FewUnwrittenPerBuffer { get; } = Math.Max(limit / 16, 2 * Block.Largest);
+
     /// <summary>What loops have drawn for content that is not written yet.</summary>
     public long Writing => Volatile.Read(ref _writing);
 
     /// <summary>What slices and readers hold of what was read back.</summary>
     public long Reading => Volatile.Read(ref _reading);
-
-    /// <summary>
-    /// Whether memory to read into will not come back soon: no read is under way, whose reader would give it back, or slow readers hold a good part of it.
-    /// </summary>
-    public bool IsHeldByReaders => Volatile.Read(ref _fetching) == 0 || Volatile.Read(ref _lentRead) > limit / 4;
 
     public bool IsWanted { get { lock (_gate) return _wantRoom.Count > 0; } }
 
@@ -70,12 +67,6 @@ internal sealed class BlockMemory(long limit)
             return Take(capacity, isForReading: true);
         }
     }
-
-    /// <summary>Counts a read of the device that begins, or has ended.</summary>
-    public void CountFetch(int change) => Interlocked.Add(ref _fetching, change);
-
-    /// <summary>Counts a block that was read back and is lent, or is not any more.</summary>
-    public void CountLentRead(long bytes) => Interlocked.Add(ref _lentRead, bytes);
 
     /// <summary>Whether a block that is not written yet may be lent as it is.</summary>
     public bool TryLend(Block block)

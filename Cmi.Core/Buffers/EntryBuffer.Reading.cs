@@ -7,9 +7,13 @@ internal sealed partial class EntryBuffer
 {
     private const int MaxReadAhead = 4;                             // fewer where memory is scarce
 
+    // Memory that quick readers hold comes back sooner, and sessions give back after 10 ms what their clients do not take.
+    private const long PatienceMs = 20;
+
     private readonly List<BufferEntry> _fetched = [];
     private TaskCompletionSource<BufferSlice>? _readWait;
     private CancellationTokenRegistration _readCancellation;
+    private LoopTimer? _patience;                                  // set while a read waits for memory
     private (long Offset, int MaxBytes) _wanted;
     private long _readUpTo;                                        // where the last slice ended
     private bool _isSequential;                                    // the reader goes through from one end to the other
@@ -44,15 +48,8 @@ internal sealed partial class EntryBuffer
     public void Fetched(FetchJob job)
     {
         Debug.Assert(Loop.IsCurrent);
-        job.Entry.IsFetching = false;
-        Store.Memory.CountFetch(-1);
-        TakeFetched(job);
-        Store.Memory.WakeReader();                                 // whoever waits for memory may have waited for the last read under way
-    }
-
-    private void TakeFetched(FetchJob job)
-    {
         var (entry, block) = (job.Entry, job.Block);
+        entry.IsFetching = false;
         if (entry.IsFreed)
         {
             _owner.LetGo(block);
@@ -104,13 +101,20 @@ internal sealed partial class EntryBuffer
 
     private void WaitToRead(BufferEntry entry)
     {
-        if (entry.Block is null && Store.Memory.IsHeldByReaders && TryFetch(entry, small: true)) return;
+        if (_patience is not { IsSet: true }) Loop.SetTimer(_patience ??= new(static b => ((EntryBuffer)b!).LosePatience(), this), Loop.Now + PatienceMs);
         if (_queuedToRead) return;
         _queuedToRead = true;
         Store.Memory.WaitToRead(this);
 
         // What others held may have come back before this buffer was in the queue.
         Loop.Post(static b => ((EntryBuffer)b!).ContinueRead(), this);
+    }
+
+    // Others hold on to what they were lent. To read a whole entry for a small part of it costs more than it should, but waits for nobody.
+    private void LosePatience()
+    {
+        if (_readWait is null || _wanted.Offset >= Length || Find(_wanted.Offset) is not { Phase: EntryPhase.Stored, IsFetching: false } entry) return;
+        if (entry.Block is not null || !TryFetch(entry, small: true)) ContinueRead();
     }
 
     private void ReadTurn()
@@ -173,7 +177,6 @@ internal sealed partial class EntryBuffer
         var count = small ? Math.Min(SmallRead, entry.Length - from) : entry.Length;
         if (Store.Memory.TryTakeForReading(Block.CapacityFor(count), ahead) is not { } block) return false;
         entry.IsFetching = true;
-        Store.Memory.CountFetch(1);
         Store.Fetch(new(entry, entry.Stored!, block, from, count));
         return true;
     }
@@ -203,7 +206,7 @@ internal sealed partial class EntryBuffer
     private void CancelRead(TaskCompletionSource<BufferSlice> wait, CancellationToken cancellationToken)
     {
         if (_readWait != wait) return;
-        _readWait = null;
+        EndReadWait();
         wait.SetCanceled(cancellationToken);
     }
 
@@ -215,6 +218,7 @@ internal sealed partial class EntryBuffer
     {
         var wait = _readWait;
         _readWait = null;
+        if (_patience is { IsSet: true }) Loop.ClearTimer(_patience);
         _readCancellation.Unregister();                            // does not wait for the callback, which finds its wait over
         _readCancellation = default;
         return wait;

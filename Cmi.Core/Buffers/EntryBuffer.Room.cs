@@ -66,8 +66,8 @@ internal sealed partial class EntryBuffer
             return Room.Full;
         }
 
-        // One fast sender must not have all memory wait for the device with its content.
-        if (_unwritten > Store.Memory.MaxUnwrittenPerBuffer) return null;
+        // One fast sender must not have all memory wait for the device with its content. One that waits is called for many entries, not for each.
+        if (_unwritten > (_roomWait is null ? Store.Memory.MaxUnwrittenPerBuffer : Store.Memory.FewUnwrittenPerBuffer)) return null;
         if (_owner.EnsureRoom(RoomBytes)) return Room.Ok;
         if (!Store.CanMakeRoom) return Room.Full;
         Store.RequestFlush();

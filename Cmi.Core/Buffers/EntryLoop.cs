@@ -78,7 +78,7 @@ internal sealed class EntryLoop(EntryBufferStore store, ILoop loop) : IBufferSli
 
     public BufferSlice Lend(Block block, int from, int count)
     {
-        if (block.Leases++ == 0 && block.IsForReading) store.Memory.CountLentRead(block.Size);
+        block.Leases++;
         return new(block.Content(from, count), this, _leases.Add(block));
     }
 
@@ -87,7 +87,6 @@ internal sealed class EntryLoop(EntryBufferStore store, ILoop loop) : IBufferSli
     {
         Debug.Assert(loop.IsCurrent);
         if (_leases.Remove(token) is not { } block || --block.Leases > 0) return;
-        if (block.IsForReading) store.Memory.CountLentRead(-block.Size);
         if (block.IsLetGo) store.Memory.Return(block);
     }
 

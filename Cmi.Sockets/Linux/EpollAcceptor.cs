@@ -15,6 +15,9 @@ internal sealed class EpollAcceptor : EpollTarget
     private const int CrowdedMilliseconds = 10;                    // while the loops have not taken what was handed to them
     private const int ReservedOneIn = 4;                           // of the descriptors, for servers: a client that cannot be served need not be accepted
 
+    // The system doubles it for its own records and takes no more than it allows (socket(7), SO_SNDBUF). A reply that is being sent takes it; nothing else does.
+    private const int LoopbackSendBytes = 512 << 10;
+
     private static readonly int Ceiling = Libc.MaxDescriptors() is var most ? most - most / ReservedOneIn : 0;
 
     private readonly EpollListener _listener;
@@ -31,7 +34,13 @@ internal sealed class EpollAcceptor : EpollTarget
         socket.Blocking = false;
         Descriptor = (int)socket.Handle;
         // As for servers that are dialled: handed down to the clients that come from within the machine, as all do who come to such an address.
-        if (socket.LocalEndPoint is IPEndPoint { Address: var address } && IPAddress.IsLoopback(address)) _ = Libc.SetPlainCongestionControl(Descriptor);
+        if (socket.LocalEndPoint is IPEndPoint { Address: var address } && IPAddress.IsLoopback(address))
+        {
+            _ = Libc.SetPlainCongestionControl(Descriptor);
+
+            // That never asks for large send buffers, as others do. A slow client's reply is better off there than in a store: it is copied there in any case.
+            socket.SendBufferSize = LoopbackSendBytes;
+        }
         _retry = new(static acceptor => ((EpollAcceptor)acceptor!).Accept(), this);
     }
 

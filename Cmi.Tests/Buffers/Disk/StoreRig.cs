@@ -115,6 +115,20 @@ internal sealed class StoreRig : IAsyncDisposable
         }
     }
 
+    /// <summary>Calls and waits for what needs time of the loop too, as a read does for memory that does not come back.</summary>
+    public T WaitAsTimePasses<T>(Func<ValueTask<T>> work)
+    {
+        Task<T>? asked = null;
+        Loop.Run(() => asked = work().AsTask());
+        for (var round = 0; !asked!.IsCompleted; round++)
+        {
+            if (round == 200_000) throw new TimeoutException("It did not come to be so.");
+            Loop.Wait(() => new ValueTask(Task.Run(Thread.Yield)));
+            Loop.Advance(TimeSpan.FromMilliseconds(1));
+        }
+        return asked.Result;
+    }
+
     public void Dispose(IBuffer buffer)
     {
         _buffers.Remove(buffer);
