@@ -100,7 +100,9 @@ internal sealed class Ledger(SimulatedWorld world)
             return true;
         }
         record.Cause = world.Oracle.FindCause(record);
-        if (record.Cause == Cause.Unknown && outcome == GrantOutcome.Unused && record.Exchange.OpenGrant is { Attempt.SaidHead: true }) record.Cause = Cause.Overtaken;
+        if (outcome == GrantOutcome.Unused && record.Exchange.OpenGrant is { Attempt.SaidHead: true }) record.Cause = Cause.Overtaken;
+        // Content that the store has lost is lost for every attempt.
+        if (record.Cause == Cause.Unknown && outcome == GrantOutcome.Unused && record.Exchange.Request.Plan.Bytes > 0 && record.Exchange.Grants.Exists(grant => grant.Cause == Cause.Store)) record.Cause = Cause.Store;
         if (record.Attempt is null && record.Server.HadOutage(record.At, Now) is { } outage) FeelOutage(record.Exchange.Request, outage.Fault);
         if (outcome == GrantOutcome.ServerFailed && record.Cause == Cause.Unknown)
             world.Violate("needless-failure", $"server {record.Server.Plan.Number} is given up for {record.Exchange.Request}, and it had not failed");

@@ -92,7 +92,7 @@ internal sealed class Oracle(SimulatedWorld world)
         if (wasReset && client.IsDegraded && client.Requests.Skip(request.Index + 1).Any(later => MayBeCut(later, began: false))) return;
         var mayLeaveEarly = world.MayBe(request, MayLeaveEarly);
         // What has begun to leave waits for a slow store no longer than for its server, and the server is not to blame.
-        if (mayLeaveEarly && exchange?.Grants is [.., { IsOpen: false, Outcome: GrantOutcome.Unused }] && world.Store.TryExcuseByDelay(request)) return;
+        if (mayLeaveEarly && exchange is { IsOpen: false } && exchange.Grants.Exists(grant => grant is { Outcome: GrantOutcome.Unused, Attempt.SaidHead: true }) && world.Store.TryExcuseByDelay(request)) return;
         if (world.Store.TryExcuse(request)) return;
         world.Violate(mayLeaveEarly ? "broken" : "cut-under-whole", $"{how}, and there is no reason for it: {request}");
     }
@@ -117,6 +117,8 @@ internal sealed class Oracle(SimulatedWorld world)
     /// <summary>Whether an error is allowed, since no other attempt was possible.</summary>
     private bool MayGiveUp(AskedRequest request, ExchangeRecord exchange)
     {
+        // One of two that were asked at once may have found the content lost by the store; the other fails for its own reason, and nobody can be asked again.
+        if (request.Plan.Bytes > 0 && exchange.Grants.Find(grant => grant is { Outcome: GrantOutcome.Unused, Cause: Cause.Unknown }) is { } unused && world.Store.TryExcuse(request)) unused.Cause = Cause.Store;
         var failed = exchange.Grants.Count(grant => grant.Cause != Cause.Unknown);
         if (failed < exchange.Grants.Count) return false;           // a server had not failed
         // Unused is a grant of a stale connection, which does not count, or one whose reply the store had no place for, which does.
@@ -126,6 +128,6 @@ internal sealed class Oracle(SimulatedWorld world)
         if (!request.Plan.IsIdempotent && exchange.Grants.Exists(grant => grant.Cause != Cause.Dial)) return true;
         if (exchange.IsRefused) return true;
         // The content that a server has taken was let go, for want of room.
-        return request.Plan.Bytes > 0 && world.Store.HasBeenFull;
+        return request.Plan.Bytes > 0 && (world.Store.HasBeenFull || exchange.Grants.Exists(grant => grant.Cause == Cause.Store));
     }
 }

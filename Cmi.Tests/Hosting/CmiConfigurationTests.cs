@@ -52,7 +52,7 @@ public sealed class CmiConfigurationTests
         Assert.That(Bind((key, value)).Faults, Is.EqualTo([$"{key} is '{value}'; {rule}"]));
 
     [TestCase("Cmi:Timeuots:Queue",
-        "Cmi:Timeuots is not a setting; it must be one of Endpoints, Servers, Groups, Routes, Timeouts, Limits, Retry, Health, Reply, Request, Pipelining, Forwarded, Buffers, AccessLog.")]
+        "Cmi:Timeuots is not a setting; it must be one of Endpoints, Servers, Groups, Routes, Timeouts, Limits, Retry, Health, Reply, Request, Pipelining, Forwarded, Buffers, SelfExercise, AccessLog.")]
     [TestCase("Cmi:Retry:Atempts", "Cmi:Retry:Atempts is not a setting; it must be one of Attempts, Statuses, MaxRetryAfter, HedgeAfter, BudgetShare, BudgetMinimumPerSecond, IdempotencyKeyField.")]
     [TestCase("Cmi:Retry:Attempts:Max", "Cmi:Retry:Attempts is a section; it must be 1 to 10.")]
     [TestCase("Cmi:Endpoints:0:Url", "Cmi:Endpoints:0 is a section; it must be an address.")]
