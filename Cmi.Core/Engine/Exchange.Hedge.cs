@@ -27,13 +27,14 @@ internal sealed partial class Exchange
     }
 
     /// <summary>
-    /// Asks a second server, if the request is there whole, attempts are left, another server is healthy and has a slot free at once, and the budget has it. If not,
+    /// Asks a second server, if the request is there whole and its content, if any, was sent to the first, attempts are left, another server is healthy and has a slot free at once, and the budget has it. If not,
     /// it is looked at again when as much time has gone by: nobody waits in the queue for this.
     /// </summary>
     private void Hedge(long now)
     {
         _hedgeAt = now + Settings.HedgeAfter;
         if (_attempts >= Settings.Attempts || !IsRequestWhole || !_contentKept) return;
+        if (!_current.IsRequestSent && Request.Length > 0) return;  // content has one reader: two would take from each other what a store has read back
         var (group, avoid) = (Route.Group!, _avoid.With(_current.Grant.Server));
         if (!group.Health.HasHealthy(avoid) || !group.Budget.TrySpend(now)) return;
         if (!TryAcquireBeside(avoid, out var grant))

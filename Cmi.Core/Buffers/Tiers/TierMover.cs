@@ -190,6 +190,7 @@ internal sealed class TierMover
     /// <summary>Reads for a move; bytes that cannot be read stay where they are, for their reader to find out.</summary>
     private async ValueTask<BufferSlice?> ReadAsync(Extent extent, long at)
     {
+        if (extent.Reads > 0) return null;                          // its reader has come meanwhile, and a buffer answers one at a time
         try
         {
             var read = extent.Buffer.ReadAsync(at - extent.Base, (int)Math.Min(PieceBytes, extent.End - at), CancellationToken.None);

@@ -30,7 +30,7 @@ internal sealed partial class TieredBuffer
         }
         (_readAt, _lastRead) = (offset, tiers.Loop.Now);
         var extent = Find(offset);
-        if (extent.MoveReads is { } moveReads) return AwaitTurnAsync(moveReads, offset, maxBytes, cancellationToken);
+        if (extent.MoveReads is { IsCompleted: false } moveReads) return AwaitTurnAsync(moveReads, offset, maxBytes, cancellationToken);
         var read = extent.Buffer.ReadAsync(offset - extent.Base, (int)Math.Min(maxBytes, extent.End - offset), cancellationToken);
         return read.IsCompleted ? read : AwaitReadAsync(read, extent);
     }
