@@ -29,7 +29,7 @@ internal sealed partial class ClientSession
     {
         var progress = false;
         while (_stage == Stage.Open && (_reading is { } exchange ? ReadContent(exchange) : !_noMoreRequests && HasPlace && ReadHeads())) progress = true;
-        if (_drain) _noMoreRequests = true;
+        if (_drain) (_noMoreRequests, _headSince) = (true, -1);     // what has not come whole by then is not waited for
         return progress;
     }
 

@@ -41,6 +41,22 @@ public sealed class DrainTests
     }
 
     [Test]
+    public async Task HeadThatHasNotComeWhole_IsNotWaitedFor()
+    {
+        await using var gateway = new TestGateway(o => (o.Timeouts.ClientHead, o.Timeouts.Drain) = (TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(9)), servers: 1);
+        var client = gateway.Connect();
+        client.Send(Http.Get("/1") + "GET /2 HTTP/1.1\r\n");
+        gateway.Run();
+        _ = Stop(gateway);
+        client.Send("Host: a\r\n\r\n");
+        gateway.Advance(5);
+        gateway.At(1).ReceiveText();
+        gateway.At(1).Send(Http.Ok("1"));
+        var replies = Http.Replies(client.ReceiveAll());
+        Assert.That(replies.Select(reply => (reply.Status, reply.Field("Connection"))), Is.EqualTo(((int, string?)[])[(200, "close")]), "and no 408 behind it");
+    }
+
+    [Test]
     public async Task StackedRequests_AllFinish()
     {
         await using var gateway = new TestGateway(servers: 1);
