@@ -11,7 +11,6 @@ internal sealed partial class Exchange
     private ResumePoint? _resume;                                   // null: this reply has not broken
     private ServerAddress? _brokeAt;                                // the server whose attempt failed last
 
-
     /// <summary>
     /// Has another server go on with a reply that broke, if that can be sure to give the same bytes, and may be: it costs what any other attempt costs. The server is
     /// let go of already; what has come goes on leaving meanwhile.
