@@ -13,7 +13,7 @@ internal sealed class EpollAcceptor : EpollTarget
     private const int MaxPerTurn = 64;                             // then the connections that are there have their turn
     private const int RetryMilliseconds = 100;                     // while the process or the system is out of handles
     private const int CrowdedMilliseconds = 10;                    // while the loops have not taken what was handed to them
-    private const int ReservedOneIn = 4;                           // of the descriptors, for servers: a client that cannot be served need not be accepted
+    private const int ReservedOneIn = 8;                           // of the descriptors, for servers: a client that cannot be served need not be accepted
 
     // The system doubles it for its own records and takes no more than it allows (socket(7), SO_SNDBUF). A reply that is being sent takes it; nothing else does.
     private const int LoopbackSendBytes = 512 << 10;
