@@ -7,6 +7,9 @@ namespace Cmi.Benchmarks.Compare;
 /// <summary>One measurement of one proxy: fresh servers, a fresh proxy, clients; all of them processes that end with it.</summary>
 internal sealed class Bench(Proxy proxy, CompareSettings settings)
 {
+    /// <summary>Before few large replies: seconds of warm-up, at most.</summary>
+    public const double MaxLargeWarmSeconds = 5;
+
     private static readonly TimeSpan PollEvery = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Clients that ask as fast as they get.</summary>
@@ -32,7 +35,7 @@ internal sealed class Bench(Proxy proxy, CompareSettings settings)
     /// <summary>A few clients that have one large reply each.</summary>
     public Task<Dictionary<string, double>> LargeAsync(int clients, long replyBytes) => WithProxyAsync(2, 2, async (_, running, port) =>
     {
-        await WarmAsync(port);
+        await WarmAsync(port, replyBytes);
         await using var load = LoadOf(new(port, clients, $"/length/{replyBytes}", Seconds: 0));
         var figures = await MeasureAsync(load, running);
         figures["cpuPerGiB"] = figures["cpuMs"] * figures["requests"] / (figures["bytes"] / (1L << 30));
@@ -43,7 +46,7 @@ internal sealed class Bench(Proxy proxy, CompareSettings settings)
     /// <summary>Clients that read slowly: when is the server free?</summary>
     public Task<Dictionary<string, double>> SlowAsync(int clients, long replyBytes, long bytesPerSecond) => WithProxyAsync(2, 2, async (origin, running, port) =>
     {
-        await WarmAsync(port);
+        await WarmAsync(port, replyBytes);
         await AskAsync(origin);
         await using var load = Child.OfRole("slow", $"{port}", $"{clients}", $"{replyBytes}", $"{bytesPerSecond}");
         var figures = await MeasureAsync(load, running);
@@ -74,9 +77,11 @@ internal sealed class Bench(Proxy proxy, CompareSettings settings)
         return JsonSerializer.Deserialize<Dictionary<string, double>>(await origin.ReadLineAsync())!;
     }
 
-    private async Task WarmAsync(int port)
+    // With what is measured afterwards: large content goes other ways through a proxy than small.
+    private async Task WarmAsync(int port, long replyBytes)
     {
-        await using var warming = LoadOf(new(port, 8, "/length/65536", WarmSeconds: proxy.IsCompiledJustInTime ? Math.Min(5, settings.WarmSeconds) : 1, Seconds: 0.1));
+        var seconds = proxy.IsCompiledJustInTime ? Math.Min(MaxLargeWarmSeconds, settings.WarmSeconds) : 1;
+        await using var warming = LoadOf(new(port, 8, $"/length/{Math.Min(replyBytes, 16L << 20)}", WarmSeconds: seconds, Seconds: 0.1));
         await FinishAsync(warming);
     }
 

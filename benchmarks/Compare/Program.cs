@@ -49,7 +49,7 @@ if (!settings.ReportOnly)
                 try
                 {
                     var figures = await workload.Run(new(proxy, settings));
-                    results.Add(workload.Name, proxy.Name, first + round, figures);
+                    results.Add(workload.Name, proxy.Name, first + round, settings, figures);
                     Console.WriteLine($"{workload.Name} round {round + 1} {proxy.Name}: {figures[workload.Main].ToString("N1", CultureInfo.InvariantCulture)}, {figures.GetValueOrDefault("errors")} errors");
                 }
                 catch (Exception e) when (e is InvalidOperationException or IOException)

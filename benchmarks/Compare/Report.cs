@@ -22,6 +22,8 @@ internal static class Report
             CPU is the user and system time of all processes of the proxy while the clients counted. Every reply's status, length and identity was checked.
             """);
         page.AppendLine();
+        page.AppendLine(CultureInfo.InvariantCulture, $"A measurement took {Range(results.Measurements.Select(one => one.Seconds))} s, but large replies as long as they took. Before it, programs that are compiled just in time (CMI, YARP) were warmed up by {Range(results.Measurements.Select(one => one.WarmSeconds))} s of the same load, at most {Bench.MaxLargeWarmSeconds} s before large replies; the others by 1 s.");
+        page.AppendLine();
         page.AppendLine(CultureInfo.InvariantCulture, $"Measured with {string.Join("; ", results.Versions.Select(version => $"{version.Key}: {version.Value}"))}; {Environment.ProcessorCount} cores.");
         foreach (var workload in Workload.All)
         {
@@ -34,6 +36,13 @@ internal static class Report
             page.AppendLine().AppendLine($"![{workload.Name}](images/{plot})");
         }
         File.WriteAllText(Path.Combine(docs, "benchmarks.md"), page.ToString());
+    }
+
+    // There is at least one.
+    private static string Range(IEnumerable<double> values)
+    {
+        var sorted = values.Distinct().Order().ToArray();
+        return sorted.Length == 1 ? sorted[0].ToString(CultureInfo.InvariantCulture) : string.Create(CultureInfo.InvariantCulture, $"{sorted[0]} to {sorted[^1]}");
     }
 
     private static void Table(StringBuilder page, Results results, Workload workload, string[] proxies)

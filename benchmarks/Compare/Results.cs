@@ -17,8 +17,8 @@ internal sealed class Results
 
     public int RoundsOf(string workload) => Measurements.Where(one => one.Workload == workload).Select(one => one.Round + 1).DefaultIfEmpty(0).Max();
 
-    public void Add(string workload, string proxy, int round, Dictionary<string, double> figures) =>
-        Measurements.Add(new(workload, proxy, round, figures.ToDictionary(figure => figure.Key, figure => Math.Round(figure.Value, 3))));
+    public void Add(string workload, string proxy, int round, CompareSettings settings, Dictionary<string, double> figures) =>
+        Measurements.Add(new(workload, proxy, round, settings.Seconds, settings.WarmSeconds, figures.ToDictionary(figure => figure.Key, figure => Math.Round(figure.Value, 3))));
 
     public IReadOnlyList<Measured> Of(string workload, string proxy) => [.. Measurements.Where(one => one.Workload == workload && one.Proxy == proxy)];
 
@@ -31,4 +31,10 @@ internal sealed class Results
 }
 
 /// <summary>What one measurement gave.</summary>
-internal sealed record Measured(string Workload, string Proxy, int Round, Dictionary<string, double> Figures);
+/// <param name="Workload">Its name.</param>
+/// <param name="Proxy">Its name.</param>
+/// <param name="Round">Counted from 0.</param>
+/// <param name="Seconds">Of the measurement.</param>
+/// <param name="WarmSeconds">Of the warm-up of those that compile just in time.</param>
+/// <param name="Figures">By name.</param>
+internal sealed record Measured(string Workload, string Proxy, int Round, double Seconds, double WarmSeconds, Dictionary<string, double> Figures);
