@@ -127,8 +127,8 @@ internal sealed class SimulatedWorld
     public void Feel(AskedRequest? request, Fault fault, Phase phase)
     {
         Note('f', (int)fault);
-        if (request is null) _table.Count(fault, phase, Outcome.Unfelt);
-        else if (request.Outcome is { } outcome) _table.Count(fault, phase, outcome);
+        if (request is null) Count(fault, phase, Outcome.Unfelt, null);
+        else if (request.Outcome is { } outcome) Count(fault, phase, outcome, request);
         else request.Felt.Add((fault, phase));
     }
 
@@ -138,7 +138,7 @@ internal sealed class SimulatedWorld
         if (request.Outcome is not null) return;
         request.Outcome = outcome;
         if (request.Index < request.Client.Begun || request.SentWhole) Exchanges++;
-        foreach (var (fault, phase) in request.Felt) _table.Count(fault, phase, outcome);
+        foreach (var (fault, phase) in request.Felt) Count(fault, phase, outcome, request);
         Note('o', (int)outcome);
     }
 
@@ -150,6 +150,14 @@ internal sealed class SimulatedWorld
         Add((ulong)Now);
 
         void Add(ulong value) => _trace = unchecked((_trace ^ value) * 1099511628211);
+    }
+
+    // What is said to be impossible is a rule as well.
+    private void Count(Fault fault, Phase phase, Outcome outcome, AskedRequest? request)
+    {
+        _table.Count(fault, phase, outcome);
+        if ((Impossible.Reason(fault, phase) ?? Impossible.Reason(fault, phase, outcome)) is { } reason)
+            Violate("impossible", $"{fault} in {phase} has led to {outcome}. {reason} {request}");
     }
 
     private void Begin()
@@ -177,7 +185,7 @@ internal sealed class SimulatedWorld
         if (_stopping is { IsFaulted: true } failed) Violate("stop", failed.Exception!.ToString());
         Go(() => _storage is not { IsAtRest: false }, "store");
         if (Found is not null) return;
-        Store.CountUnfelt();
+        Store.CountTheRest();
         Left("connections", Transport.OpenConnections);
         Left("grants", Ledger.OpenGrants);
         Left("tickets", _queues.Sum(queue => queue.Waiting));
