@@ -25,7 +25,7 @@ internal sealed class SimulatedWorld
     private readonly CmiEngine _engine;
     private readonly List<IJobQueue> _queues = [];
     private readonly SimulatedStorage? _storage;                    // none where the store is the caller's
-    private readonly List<(long From, Terms Terms)> _settings = [];
+    private readonly List<(long From, Terms Terms, IReadOnlyList<int> Without)> _settings = [];
     private Task? _stopping;
     private int _through;
     private ulong _trace = 14695981039346656037;                    // FNV-1a
@@ -37,7 +37,7 @@ internal sealed class SimulatedWorld
         Transport = new(terms.ToTransport(scenario.Seed));
         Ledger = new(this);
         Oracle = new(this);
-        _settings.Add((0, terms));
+        _settings.Add((0, terms, []));
         if (store is null) _storage = new(this, terms.Tiers);
         Store = new(_storage?.Store ?? store!(terms.Tiers[0].Bytes), this);
         foreach (var plan in scenario.Servers)
@@ -111,6 +111,14 @@ internal sealed class SimulatedWorld
             if (_settings[i].From <= until && ends >= from && isSo(_settings[i].Terms)) return true;
         }
         return false;
+    }
+
+    /// <summary>The servers that were among those to be asked at all times since then.</summary>
+    public IEnumerable<SimulatedServer> ServersSince(long time)
+    {
+        var first = _settings.FindLastIndex(settings => settings.From < time);      // of a change in that moment nobody knows whether it was before
+        var without = _settings.Skip(Math.Max(0, first)).SelectMany(settings => settings.Without).ToHashSet();
+        return _servers.Values.Where(server => !without.Contains(server.Plan.Number));
     }
 
     /// <summary>Connects a client.</summary>
@@ -222,7 +230,7 @@ internal sealed class SimulatedWorld
         if (IsDraining) return;
         Note('w', _settings.Count);
         FeelEverywhere(Fault.Swapped);
-        _settings.Add((Now, _settings[^1].Terms.After(swap)));
+        _settings.Add((Now, _settings[^1].Terms.After(swap), swap.Without));
         var options = _settings[^1].Terms.ToOptions(_servers.Values.Where(server => !swap.Without.Contains(server.Plan.Number)).Select(server => server.Address));
         Transport.Crank.All[0].Post(_ => _engine.Apply(options), null);
     }
