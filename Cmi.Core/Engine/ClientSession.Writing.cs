@@ -105,9 +105,8 @@ internal sealed partial class ClientSession
     private void FinishCut()
     {
         if (_timerFired) CheckDeadlines();
-        if (_stage != Stage.Cutting || !Flush()) return;
-        _connection.Close();                                        // its length or its missing last chunk tells (RFC 9112 §8)
-        End();
+        // Its length or its missing last chunk tells of the cut (RFC 9112 §8); in stages, since what the client still sends would reset the connection.
+        if (_stage == Stage.Cutting && Flush()) Close();
     }
 
     /// <summary>Closes behind the last reply in stages, so that it arrives (RFC 9112 §9.6).</summary>

@@ -10,7 +10,7 @@ namespace Cmi.Engine;
 /// wakes it; at the end of the turn <see cref="Run"/> reads, advances and writes as far as that goes. A request alone is a ring of one.
 /// <code>
 /// Open ─▶ Tunnel (after a 101: bytes pass both ways) ─▶ Ended
-/// Open ─▶ Cutting (a reply will never be whole; what was gathered leaves, then this side ends) ─▶ Ended
+/// Open ─▶ Cutting (a reply will never be whole; what was gathered leaves, then this side ends) ─▶ Lingering
 /// Open ─▶ Lingering (last reply sent, this side ended, drained so that it arrives: RFC 9112 §9.6) ─▶ Ended
 /// any ─▶ Ended (reset, timeout, fault)
 /// </code>
@@ -115,8 +115,8 @@ internal sealed partial class ClientSession : IConnectionOwner
         _woken = false;
         if (_stage == Stage.Open) RunOpen();
         if (_stage == Stage.Tunnel) RunTunnel();
-        if (_stage == Stage.Lingering) Linger();
         if (_stage == Stage.Cutting) FinishCut();
+        if (_stage == Stage.Lingering) Linger();
         if (_stage == Stage.Open && IsLentInVain && _state.Loop.Now - _blockedSince >= EngineSettings.LendMs) _front!.Reply.GiveBack();
         if (_stage != Stage.Ended) SetTimer();
     }

@@ -2,7 +2,7 @@ using Cmi.Simulation.Plans;
 
 namespace Cmi.Simulation.Judging;
 
-/// <summary>What cannot be, and why: the cells of the <see cref="OutcomeTable"/> that stay empty.</summary>
+/// <summary>What cannot be, and why: the cells of the <see cref="OutcomeTable"/> that stay empty. A run in which one of them is met has failed.</summary>
 internal static class Impossible
 {
     private enum Side : byte
@@ -28,7 +28,12 @@ internal static class Impossible
     public static string? Reason(Fault fault, Phase phase, Outcome outcome)
     {
         if (fault == Fault.StoreShort) return outcome == Outcome.Unfelt ? null : "A drive that takes less is asked again.";
-        if (SideOf(fault) == Side.Store && outcome == Outcome.ClientLeft) return "What a client that has left would have got is not asked.";
+        if (fault is Fault.ClientReset or Fault.ClientClosed or Fault.ClientSilent)
+        {
+            if (outcome == Outcome.Cut) return "Whoever has left sees no cut, and by whom the end of its connection came to one who fell silent is not asked.";
+            if (phase == Phase.RequestHead && outcome == Outcome.Whole) return "No server is asked for what has no whole head.";
+            if (phase == Phase.Waiting && outcome is Outcome.Whole or Outcome.Error) return "It takes no reply any more.";
+        }
         if (SideOf(fault) != Side.Store && phase == Phase.Idle != (outcome == Outcome.Unfelt)) return "Whatever strikes between requests harms none, and nothing else does not.";
         return null;
     }

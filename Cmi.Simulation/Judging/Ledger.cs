@@ -6,6 +6,7 @@ namespace Cmi.Simulation.Judging;
 /// <summary>Keeps account of tickets and grants, and judges what can be judged by them: limits, order, barriers, and whether a server was given up for nothing.</summary>
 internal sealed class Ledger(SimulatedWorld world)
 {
+    private const long FoundAgainMs = 5000;                         // at most until one that accepts again is found to, with time to spare
     private readonly Dictionary<ulong, SimulatedClient> _clients = [];
     private readonly Dictionary<long, ExchangeRecord> _exchanges = [];
     private readonly Dictionary<long, GrantRecord> _open = [];      // by lease
@@ -58,6 +59,7 @@ internal sealed class Ledger(SimulatedWorld world)
         exchange.IsWaiting = false;
         exchange.LastChange = Now;
         if (exchange.OpenGrant is null) exchange.WaitedUntil = Now;
+        if (exchange.OpenGrant is null && !isCrossed) JudgeChoice(exchange, server);
         if (!isCrossed) exchange.Grants.Add(record);
         world.Note('g', server.Plan.Number);
         if (!_open.TryAdd(grant.Lease, record)) world.Violate("grants", $"the lease {grant.Lease} is given out twice");
@@ -156,6 +158,15 @@ internal sealed class Ledger(SimulatedWorld world)
         // A whole reply may be lost by the store before it leaves.
         if (world.Store.TryExcuse(exchange.Request) || world.Store.TryExcuseByDelay(exchange.Request)) done.Cause = Cause.Store;
         else world.Violate("answered-twice", $"{exchange.Request} asks for a server, and has its reply");
+    }
+
+    // A server that has failed a request is asked again only where there is none that was not asked, be it one that is out for what it did to others; but for
+    // those that are known not to accept.
+    private void JudgeChoice(ExchangeRecord exchange, SimulatedServer server)
+    {
+        if (!exchange.Grants.Exists(grant => grant.Server == server && grant.Outcome == GrantOutcome.ServerFailed)) return;
+        if (world.ServersSince(exchange.FirstAsked).FirstOrDefault(other => other.HadOutage(Now - FoundAgainMs, Now) is null && !exchange.Grants.Exists(grant => grant.Server == other)) is { } unasked)
+            world.Violate("tried-again", $"{exchange.Request} is given to server {server.Plan.Number} again, and server {unasked.Plan.Number} was not asked");
     }
 
     // RFC 9112 §9.3.2: runs of safe methods run side by side, everything else waits for what is before it, and what is behind waits for it.

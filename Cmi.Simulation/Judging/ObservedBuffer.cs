@@ -7,8 +7,14 @@ namespace Cmi.Simulation.Judging;
 internal sealed class ObservedBuffer(ObservedStore store, IBuffer inner, ILoop loop) : IBuffer, IBufferSliceOwner
 {
     private readonly Dictionary<long, BufferSlice> _lent = [];
+    private readonly byte[] _beginning = new byte[sizeof(ulong)];
+    private Memory<byte> _given;
+    private StoreIncident? _broken;
     private long _lastSlice;
-    private bool _wasFull, _isBroken, _isDisposed, _isFailedByEngine;
+    private bool _wasFull, _isDisposed, _isFailedByEngine;
+
+    /// <summary>Whose content it holds; none while too little of it has come.</summary>
+    public AskedRequest? Owner { get; private set; }
 
     public long Length => inner.Length;
 
@@ -25,7 +31,7 @@ internal sealed class ObservedBuffer(ObservedStore store, IBuffer inner, ILoop l
     {
         try
         {
-            return inner.GetMemory(atLeast);
+            return _given = inner.GetMemory(atLeast);
         }
         catch (InvalidOperationException)
         {
@@ -34,20 +40,25 @@ internal sealed class ObservedBuffer(ObservedStore store, IBuffer inner, ILoop l
         }
     }
 
-    public void Advance(int count) => inner.Advance(count);
+    public void Advance(int count)
+    {
+        if (inner.Length < _beginning.Length && inner.Length + count >= _beginning.Length) Identify();
+        else if (inner.Length < _beginning.Length) _given.Span[..count].CopyTo(_beginning.AsSpan((int)inner.Length));
+        inner.Advance(count);
+    }
 
     public ValueTask<Room> WaitForRoomAsync(CancellationToken cancellationToken)
     {
-        if (_isBroken) return new(Room.Failed);
+        if (_broken is not null) return new(Room.Failed);
         if (store.Strikes())
         {
             Break(Phase.Storing);
             return new(Room.Failed);
         }
         if (!store.Delays()) return Noted(inner.WaitForRoomAsync(cancellationToken));
-        store.Waits(Phase.Storing);
+        var delay = store.Waits(this, Phase.Storing);
         var answer = new TaskCompletionSource<Room>();
-        store.Later(loop, () => Forward(answer, cancellationToken));
+        store.Later(loop, () => Forward(answer, delay, cancellationToken));
         return new(answer.Task);
     }
 
@@ -61,12 +72,12 @@ internal sealed class ObservedBuffer(ObservedStore store, IBuffer inner, ILoop l
 
     public ValueTask<BufferSlice> ReadAsync(long offset, int maxBytes, CancellationToken cancellationToken)
     {
-        if (!_isBroken && store.Strikes()) Break(Phase.ReadingBack);
-        if (_isBroken) return ValueTask.FromException<BufferSlice>(new IOException("The simulated store has lost the content."));
+        if (_broken is null && store.Strikes()) Break(Phase.ReadingBack);
+        if (_broken is not null) return ValueTask.FromException<BufferSlice>(new IOException("The simulated store has lost the content."));
         if (!store.Delays()) return Lend(inner.ReadAsync(offset, maxBytes, cancellationToken));
-        store.Waits(Phase.ReadingBack);
+        var delay = store.Waits(this, Phase.ReadingBack);
         var answer = new TaskCompletionSource<BufferSlice>();
-        store.Later(loop, () => ForwardSlice(answer, offset, maxBytes, cancellationToken));
+        store.Later(loop, () => ForwardSlice(answer, delay, offset, maxBytes, cancellationToken));
         return new(answer.Task);
     }
 
@@ -82,16 +93,21 @@ internal sealed class ObservedBuffer(ObservedStore store, IBuffer inner, ILoop l
     [SuppressMessage("Usage", "CA1816", Justification = "There is no finalizer.")]
     public ValueTask DisposeAsync()
     {
-        if (!_isDisposed) store.Disposed(_isBroken);
+        if (!_isDisposed) store.Disposed(_broken);
         _isDisposed = true;
         return inner.DisposeAsync();
     }
 
     private void Break(Phase phase, Exception? why = null)
     {
-        if (_isBroken || _isDisposed) return;
-        _isBroken = true;
-        store.Broke(phase, why);
+        if (_broken is null && !_isDisposed) _broken = store.Broke(this, phase, why);
+    }
+
+    private void Identify()
+    {
+        var known = (int)inner.Length;
+        _given.Span[..(_beginning.Length - known)].CopyTo(_beginning.AsSpan(known));
+        Owner = store.OwnerOf(_beginning);
     }
 
     private Room Note(Room room)
@@ -99,7 +115,7 @@ internal sealed class ObservedBuffer(ObservedStore store, IBuffer inner, ILoop l
         if (room == Room.Full && !_wasFull)
         {
             _wasFull = true;
-            store.Full();
+            store.Full(this);
         }
         if (room == Room.Failed) Break(Phase.Storing);
         return room;
@@ -108,14 +124,24 @@ internal sealed class ObservedBuffer(ObservedStore store, IBuffer inner, ILoop l
     private ValueTask<Room> Noted(ValueTask<Room> asked)
     {
         if (asked.IsCompletedSuccessfully) return new(Note(asked.Result));
-        store.Waits(Phase.Storing);
-        return Await(asked);
+        return Await(asked, store.Waits(this, Phase.Storing));
     }
 
-    private async ValueTask<Room> Await(ValueTask<Room> asked) => Note(await asked);
-
-    private async void Forward(TaskCompletionSource<Room> answer, CancellationToken cancellationToken)
+    private async ValueTask<Room> Await(ValueTask<Room> asked, StoreIncident delay)
     {
+        try
+        {
+            return Note(await asked);
+        }
+        finally
+        {
+            store.HasWaited(delay);
+        }
+    }
+
+    private async void Forward(TaskCompletionSource<Room> answer, StoreIncident delay, CancellationToken cancellationToken)
+    {
+        store.HasWaited(delay);
         if (_isDisposed)
         {
             answer.SetResult(Room.Failed);
@@ -131,8 +157,9 @@ internal sealed class ObservedBuffer(ObservedStore store, IBuffer inner, ILoop l
         }
     }
 
-    private async void ForwardSlice(TaskCompletionSource<BufferSlice> answer, long offset, int maxBytes, CancellationToken cancellationToken)
+    private async void ForwardSlice(TaskCompletionSource<BufferSlice> answer, StoreIncident delay, long offset, int maxBytes, CancellationToken cancellationToken)
     {
+        store.HasWaited(delay);
         if (_isDisposed)
         {
             answer.SetException(new IOException("The buffer is gone."));
@@ -152,7 +179,7 @@ internal sealed class ObservedBuffer(ObservedStore store, IBuffer inner, ILoop l
 
     private async ValueTask<BufferSlice> AwaitSlice(ValueTask<BufferSlice> read)
     {
-        if (!read.IsCompleted) store.Waits(Phase.ReadingBack);
+        var delay = read.IsCompleted ? null : store.Waits(this, Phase.ReadingBack);
         try
         {
             return Lend(await read);
@@ -161,6 +188,10 @@ internal sealed class ObservedBuffer(ObservedStore store, IBuffer inner, ILoop l
         {
             if (!_isFailedByEngine) Break(Phase.ReadingBack, e);
             throw;
+        }
+        finally
+        {
+            if (delay is not null) store.HasWaited(delay);
         }
     }
 

@@ -11,9 +11,8 @@ namespace Cmi.Simulation.Judging;
 internal sealed class ObservedStore(IBufferStore inner, SimulatedWorld world) : IBufferStore
 {
     private readonly Random _random = new(world.Scenario.Seed);
-    private readonly Queue<(Fault Fault, Phase Phase)> _incidents = new(), _delays = new();
-    private (Fault Fault, Phase Phase) _lastBreak;
-    private int _broken;                                            // buffers that have failed and are alive
+    private readonly List<StoreIncident> _incidents = [], _delays = [];
+    private readonly List<StoreIncident> _broken = [];              // of buffers that have failed and are alive
 
     /// <summary>Buffers that are alive.</summary>
     public int Live { get; private set; }
@@ -27,16 +26,16 @@ internal sealed class ObservedStore(IBufferStore inner, SimulatedWorld world) : 
     /// <summary>Whether anything was wrong with it at any time.</summary>
     public bool HasFailed { get; private set; }
 
-    /// <summary>Whether something that went wrong can be the store's doing. Each fault of it excuses one thing; one that lasts excuses as many as come.</summary>
+    /// <summary>
+    /// Whether something that went wrong can be the store's doing. Each fault of it excuses one thing; one that lasts excuses as many as come. What it has done
+    /// to the content of one request excuses nothing of another.
+    /// </summary>
     /// <param name="request">What went wrong; it has felt the fault.</param>
     public bool TryExcuse(AskedRequest request)
     {
-        if (_broken > 0)
-        {
-            world.Feel(request, _lastBreak.Fault, _lastBreak.Phase);
-            return true;
-        }
-        return TryExcuse(_incidents, request);
+        if (_broken.Find(one => one.MayConcern(request)) is not { } lasting) return TryExcuse(_incidents, request);
+        world.Feel(request, lasting.Fault, lasting.Phase);
+        return true;
     }
 
     /// <summary>
@@ -46,10 +45,9 @@ internal sealed class ObservedStore(IBufferStore inner, SimulatedWorld world) : 
 
     public IBuffer? TryCreate(ILoop loop, long? expectedBytes)
     {
-        var buffer = Strikes() ? null : inner.TryCreate(loop, expectedBytes);
-        if (buffer is null)
+        if (Strikes() || inner.TryCreate(loop, expectedBytes) is not { } buffer)
         {
-            Full();
+            Full(buffer: null);
             return null;
         }
         Live++;
@@ -66,45 +64,70 @@ internal sealed class ObservedStore(IBufferStore inner, SimulatedWorld world) : 
     public bool Delays() => world.Scenario.Terms.StoreDelays > 0 && _random.Next(1000) < world.Scenario.Terms.StoreDelays;
 
     /// <summary>A call takes its time.</summary>
-    public void Waits(Phase phase) => _delays.Enqueue((Fault.StoreSlow, phase));
+    /// <returns>What is to be told when it is over.</returns>
+    public StoreIncident Waits(ObservedBuffer buffer, Phase phase)
+    {
+        var delay = new StoreIncident(Fault.StoreSlow, phase, buffer, world.Now);
+        _delays.Add(delay);
+        return delay;
+    }
+
+    /// <summary>A call has come to its end.</summary>
+    public void HasWaited(StoreIncident delay) => delay.Until = world.Now;
 
     /// <summary>Has something done later, on a loop.</summary>
     public void Later(ILoop loop, Action act) =>
         world.Agenda.In(_random.Next(1, 200), () => loop.Post(static act => ((Action)act!)(), act));
 
-    public void Full()
+    /// <summary>There is no room.</summary>
+    /// <param name="buffer">For what; none if not even for a beginning.</param>
+    public void Full(ObservedBuffer? buffer)
     {
         HasBeenFull = HasFailed = true;
-        _incidents.Enqueue((Fault.StoreFull, Phase.Storing));
+        _incidents.Add(new(Fault.StoreFull, Phase.Storing, buffer, world.Now));
     }
 
     /// <summary>Content is lost.</summary>
+    /// <param name="buffer">Which.</param>
     /// <param name="phase">Where that showed.</param>
     /// <param name="why">What the store has said, if anything.</param>
-    public void Broke(Phase phase, Exception? why)
+    /// <returns>What is to be told when the buffer is gone.</returns>
+    public StoreIncident Broke(ObservedBuffer buffer, Phase phase, Exception? why)
     {
         HasFailed = true;
-        _lastBreak = (IsCorruption(why) ? Fault.StoreCorrupts : Fault.StoreFails, phase);
-        _incidents.Enqueue(_lastBreak);
-        _broken++;
+        var incident = new StoreIncident(IsCorruption(why) ? Fault.StoreCorrupts : Fault.StoreFails, phase, buffer, world.Now);
+        _incidents.Add(incident);
+        _broken.Add(incident);
+        return incident;
     }
 
-    public void Disposed(bool wasBroken)
+    /// <summary>Whose content begins with these bytes.</summary>
+    public AskedRequest? OwnerOf(ReadOnlySpan<byte> beginning) => Pattern.IdOf(beginning) is { } id ? world.Find(id) : null;
+
+    /// <summary>A buffer is gone.</summary>
+    /// <param name="broken">What has broken it, if anything.</param>
+    public void Disposed(StoreIncident? broken)
     {
         Live--;
-        if (wasBroken) _broken--;
+        if (broken is not null) _broken.Remove(broken);
     }
 
-    /// <summary>Has what no request was harmed by counted as that.</summary>
-    public void CountUnfelt()
+    /// <summary>
+    /// Has what excused nothing counted: for whoever waited for it, whatever became of that; for the content of clients that have left; else as what harmed none.
+    /// </summary>
+    public void CountTheRest()
     {
-        foreach (var (fault, phase) in _incidents.Concat(_delays)) world.Feel(null, fault, phase);
+        foreach (var incident in _incidents.Concat(_delays))
+            world.Feel(incident.HasLasted || incident.Owner is { Outcome: Outcome.ClientLeft } ? incident.Owner : null, incident.Fault, incident.Phase);
     }
 
-    private bool TryExcuse(Queue<(Fault Fault, Phase Phase)> by, AskedRequest request)
+    private bool TryExcuse(List<StoreIncident> by, AskedRequest request)
     {
-        if (!by.TryDequeue(out var incident)) return false;
-        world.Feel(request, incident.Fault, incident.Phase);
+        var at = by.FindIndex(one => one.Owner == request);
+        if (at < 0) at = by.FindIndex(one => one.MayConcern(request));
+        if (at < 0) return false;
+        world.Feel(request, by[at].Fault, by[at].Phase);
+        by.RemoveAt(at);
         return true;
     }
 

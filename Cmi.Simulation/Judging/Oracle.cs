@@ -1,3 +1,4 @@
+using Cmi.Engine;
 using Cmi.Simulation.Plans;
 using Cmi.Simulation.World;
 
@@ -87,6 +88,7 @@ internal sealed class Oracle(SimulatedWorld world)
         if (world.IsDraining && (exchange is null || exchange.FirstAsked > world.DrainingSince || Now - world.DrainingSince >= Terms.Drain)) return;
         // Kept alive without a request for too long: closed, as the request came.
         if (exchange is null && !began && client.WasIdleFor(Terms.ClientIdle)) return;
+        if (wasReset && HasOutlastedLinger(request)) return;
         if (MayBeCut(request, began)) return;
         // What ends with its connection can only be cut by a reset, and with that goes what of the replies before its client has not read.
         if (wasReset && client.IsDegraded && client.Requests.Skip(request.Index + 1).Any(later => MayBeCut(later, began: false))) return;
@@ -97,11 +99,23 @@ internal sealed class Oracle(SimulatedWorld world)
         world.Violate(mayLeaveEarly ? "broken" : "cut-under-whole", $"{how}, and there is no reason for it: {request}");
     }
 
+    // Of the close behind this reply or a later one it had read nothing when it sent on, to a connection that had lingered for its time (RFC 9112 §9.6): what lay
+    // unread is gone.
+    private bool HasOutlastedLinger(AskedRequest request)
+    {
+        var client = request.Client;
+        if (!client.ReadsSlowly || request.Exchange is not { IsOpen: false } exchange || Now - exchange.LastChange < EngineSettings.LingerMs) return false;
+        if (!request.SentWhole) return true;
+        if (client.Begun <= request.Index + 1) return false;
+        if (world.IsDraining && Now - world.DrainingSince >= EngineSettings.LingerMs) return true;
+        return client.Requests.Take(client.Begun).Skip(request.Index + 1).Any(later => !later.SentWhole || MayBeCut(later, began: false) || world.Store.TryExcuse(later));
+    }
+
     private bool MayBeCut(AskedRequest request, bool began)
     {
         if (request.Exchange is not { IsOpen: false, Grants.Count: > 0 } exchange || exchange.Grants.Exists(grant => grant.Cause == Cause.Unknown)) return false;
         // Of two that were asked at once, the one that has said its head first.
-        var last = exchange.Grants.Exists(grant => grant.Cause == Cause.Overtaken) ? exchange.Grants.FindLast(grant => grant.Cause != Cause.Overtaken)?.Attempt : request.Attempts.LastOrDefault();
+        var last = exchange.Grants.Exists(grant => grant.Cause == Cause.Overtaken) ? exchange.Grants.FindLast(grant => grant is { Attempt: not null, Cause: not Cause.Overtaken })?.Attempt : request.Attempts.LastOrDefault();
         if (last is null) return false;
         // Of the rest, too, a server may have seen no more than the first line of what asks for it.
         return (began || last.SaidHead || last.RestFrom is not null) && world.MayBe(request, MayLeaveEarly) && !CouldGoOn(request, last, exchange);

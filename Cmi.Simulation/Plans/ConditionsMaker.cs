@@ -12,7 +12,7 @@ internal sealed class ConditionsMaker(int seed, int spread)
     public IReadOnlyList<TierPlan> MakeTiers(long ramBytes)
     {
         var ram = new TierPlan { Bytes = ramBytes };
-        return _random.Next(10) switch
+        return _random.Next(9) switch
         {
             0 or 1 => [Drive(Medium.Disk)],
             2 or 3 => [Drive(Medium.Log)],
@@ -28,9 +28,9 @@ internal sealed class ConditionsMaker(int seed, int spread)
     public IReadOnlyList<Swap> MakeSwaps(Terms terms, int servers)
     {
         var swaps = new List<Swap>();
-        for (var at = 0; _random.Next(2) == 0 && swaps.Count < 5;)
+        for (var at = 0; _random.Next(4) != 0 && swaps.Count < 8;)
         {
-            at += _random.Next(1, spread);
+            at += _random.Next(1, spread / 2);
             var without = Enumerable.Range(1, servers).Where(_ => _random.Next(3) == 0).ToList();
             if (without.Count == servers) without.RemoveAt(_random.Next(servers));
             swaps.Add(new(at, Pick(terms.ReplyCommit, CommitMode.Whole, CommitMode.UpTo, CommitMode.Stream), Pick(terms.Attempts, 1, 2, 4), without));
@@ -41,9 +41,10 @@ internal sealed class ConditionsMaker(int seed, int spread)
     private TierPlan Drive(Medium medium)
     {
         var faults = new List<DriveFault>();
-        for (var at = 0; _random.Next(2) == 0 && faults.Count < 4;)
+        if (_random.Next(2) == 0) faults.Add(new(DriveFaultKind.Flips, 0, 2 * spread, 60));     // what is spoilt shows only where it is read
+        for (var at = 0; _random.Next(4) != 0 && faults.Count < 6;)
         {
-            var from = at + _random.Next(spread);
+            var from = at + _random.Next(spread / 2);
             at = from + _random.Next(1, Pick(100, 3000, 20_000));
             var kind = Pick(Kinds);
             faults.Add(new(kind, from, at, kind == DriveFaultKind.Slow ? Pick(5, 100, 2000) : kind == DriveFaultKind.Full ? Always : Pick(20, 300, Always)));

@@ -3,19 +3,21 @@ namespace Cmi.Simulation.Plans;
 /// <summary>Makes a scenario of a seed: the same seed, the same scenario.</summary>
 internal sealed class ScenarioMaker
 {
-    private static readonly Phase[] ServerPhases = [Phase.SendingHead, Phase.SendingContent, Phase.AwaitingHead, Phase.InHead, Phase.InContent, Phase.Idle];
+    private static readonly Phase[] BeforeIdle = [Phase.SendingHead, Phase.SendingContent, Phase.AwaitingHead, Phase.InHead, Phase.InContent];
+    private static readonly Phase[] ServerPhases = [.. BeforeIdle, Phase.Idle];
     private static readonly Fault[] ServerFaults = [Fault.Reset, Fault.Closed, Fault.HalfClosed, Fault.Silent, Fault.Slow, Fault.Garbage];
     private static readonly Phase[] ClientPhases = [Phase.RequestHead, Phase.RequestContent, Phase.Waiting, Phase.InReply, Phase.Idle];
     private static readonly Fault[] ClientFaults = [Fault.ClientReset, Fault.ClientClosed, Fault.ClientSilent, Fault.ClientSlow];
     private static readonly Fault[] StopsInContent = [Fault.Reset, Fault.Closed, Fault.HalfClosed, Fault.Silent];
     private static readonly Fault[] OutageFaults = [Fault.Refused, Fault.Ignored, Fault.Ignored, Fault.Died, Fault.Died, Fault.Reset, Fault.Closed, Fault.Silent];
 
+    private const int MostDeaths = 50;                              // of one server
     private const int MostPieces = 1000;                            // of a message, so that a slow one ends within the time of a run
 
     private readonly Random _random, _versions, _hedges;
     private readonly int _seed;
     private readonly double _serverFaults, _clientFaults;
-    private readonly bool _isNarrow;
+    private readonly bool _isNarrow, _diesOften;
     private readonly int _mostBytes, _spread;
     private readonly Terms _terms;
     private readonly ConditionsMaker _conditions;
@@ -25,8 +27,9 @@ internal sealed class ScenarioMaker
     {
         (_seed, _random, _versions, _hedges) = (seed, new(seed), new(~seed), new(seed ^ 0x5EED));
         _serverFaults = Pick(0, 0.02, 0.1, 0.4);
-        _clientFaults = Pick(0, 0.05, 0.3);
+        _clientFaults = Pick(0, 0.05, 0.3, 0.3);
         _isNarrow = Chance(0.15);
+        _diesOften = _serverFaults > 0 && Chance(0.2);
         _mostBytes = _isNarrow ? 1500 : Pick(200, 5000, 60_000);
         _spread = Pick(200, 5000, 30_000);
         _conditions = new(seed, _spread);
@@ -73,7 +76,7 @@ internal sealed class ScenarioMaker
             RequestCommit = Pick(CommitMode.Whole, CommitMode.UpTo, CommitMode.Stream),
             HoldBytes = Pick(0, 500, 20_000, 1 << 24),
             TrustClose = Chance(0.1) ? CloseTrust.Never : CloseTrust.Fin,
-            AlwaysStore = Chance(0.3),
+            AlwaysStore = Chance(0.5),
             MaxPipelined = Pick(1, 2, 8, 64),
             MaxPipelinedBytes = Pick(0, 2000, 1 << 20),
             Distribute = Chance(0.2) ? Distribution.Off : Distribution.Safe,
@@ -82,7 +85,7 @@ internal sealed class ScenarioMaker
             Tiers = _conditions.MakeTiers(Pick(1L << 18, 1L << 20, 64L << 20, 64L << 20)),
             StoreFailures = Chance(0.15) ? Pick(2, 50) : 0,
             StoreDelays = Chance(0.25) ? Pick(5, 200) : 0,
-            DrainAt = Chance(0.25) ? _random.Next(1, 2 * _spread) : 0,
+            DrainAt = Chance(0.35) ? _random.Next(1, 2 * _spread) : 0,
             HasTightBudget = Chance(0.2),
             Resume = _versions.NextDouble() < 0.9,
             HedgeAfter = _hedges.Next(3) == 0 ? new[] { 2, 30, 400, 3000 }[_hedges.Next(4)] : 0,
@@ -92,6 +95,12 @@ internal sealed class ScenarioMaker
     private List<Outage> Outages()
     {
         var outages = new List<Outage>();
+        // Some die again and again, whatever they are at.
+        if (_diesOften)
+        {
+            for (var at = _random.Next(_spread); outages.Count < MostDeaths && at < 2 * _spread; at += _random.Next(1, 2 * _spread / MostDeaths)) outages.Add(new(Fault.Died, at, at + _random.Next(1, 20)));
+            return outages;
+        }
         for (long at = 0; _serverFaults > 0 && Chance(_serverFaults * 4) && outages.Count < 4;)
         {
             var from = at + _random.Next(_spread);
@@ -118,26 +127,48 @@ internal sealed class ScenarioMaker
             Waits = waits,
             HalfCloses = Chance(0.15),
             Stays = Chance(0.1),
-            ReadPiece = Chance(0.1) ? Pick(_isNarrow ? 20 : 500, 2000) : 0,
+            ReadPiece = Chance(0.1) ? Pick(_mostBytes < 10_000 ? 20 : 500, 2000) : 0,
             ReadGap = Pick(1, 40),
             Fault = fault,
             Phase = Pick(ClientPhases),
             FaultRequest = _random.Next(count),
             Share = _random.Next(1000),
         };
-        // A phase needs something to happen in.
-        if (fault == Fault.None || plan.Phase is not (Phase.RequestContent or Phase.Waiting)) return plan;
-        var request = requests[plan.FaultRequest];
-        if (plan.Phase == Phase.RequestContent) request = request with { Method = Pick("PUT", "POST"), Bytes = _random.Next(2, _mostBytes) };
+        if (fault != Fault.None) requests[plan.FaultRequest] = FitFor(plan, requests[plan.FaultRequest]);
+        return _terms.DrainAt > 0 && Chance(0.05) ? BeforeDrain(plan) : plan;
+    }
+
+    // A phase needs something to happen in.
+    private RequestPlan FitFor(ClientPlan client, RequestPlan request)
+    {
+        if (client.Phase == Phase.RequestContent) request = request with { Method = Pick("PUT", "POST"), Bytes = _random.Next(2, _mostBytes) };
         // Some are answered before they have sent all, by the server or by the gateway.
-        if (request.Bytes > 10 && Chance(0.3))
+        if (client.Phase is Phase.RequestContent or Phase.Waiting && request.Bytes > 10 && Chance(0.5))
         {
-            var early = new ReplyPlan { Bytes = 40, Fault = Pick(Fault.EarlyReply, Fault.Reset), Phase = Phase.SendingContent, Share = 10 };
+            var early = new ReplyPlan { Bytes = 40, Fault = Pick(Fault.EarlyReply, Fault.EarlyReply, Fault.Reset), Phase = Phase.SendingContent, Share = 10 };
             request = request with { Piece = 1 + (request.Bytes / 10), Gap = 20, Expects = false, Replies = [early] };
         }
-        requests[plan.FaultRequest] = request;
-        return plan;
+        // Heads may come so slowly that they are too late.
+        if (client.Phase == Phase.RequestHead && Chance(0.5)) request = WithoutContent(request) with { Piece = 5, Gap = 1500 };
+        // Some leave when a server has failed, or the store has lost what it said, and the next takes its time.
+        if (client.Phase == Phase.Waiting && Chance(0.8))
+        {
+            var first = Chance(0.3) ? new ReplyPlan { Bytes = 30_000 } : new() { Bytes = 300, Framing = ReplyFraming.Chunked, Fault = Pick(ServerFaults), Phase = Pick(BeforeIdle), Share = _random.Next(1000), Gap = 700 };
+            request = request with { Method = "PUT", Bytes = _random.Next(2, 2000), Expects = false, Replies = [first, new() { Delay = 4000 }] };
+        }
+        // And replies may break while their client takes its time.
+        if (client is { Phase: Phase.InReply, Fault: Fault.ClientSlow } && Chance(0.3)) request = request with { Method = "POST", Replies = [new() { Bytes = 3000, Fault = Fault.Reset, Phase = Phase.InContent, Share = 900, Piece = 500, Gap = 5 }] };
+        return request;
     }
+
+    // Some have just come when the gateway is told to stop; the head of some is half there.
+    private ClientPlan BeforeDrain(ClientPlan client)
+    {
+        if (client.Fault != Fault.None || Chance(0.5)) return client with { At = Math.Max(0, _terms.DrainAt - _random.Next(1, 300)) };
+        return client with { At = _terms.DrainAt - 1, Requests = [WithoutContent(client.Requests[0]) with { Pause = 0, Piece = 30, Gap = 1 }] };
+    }
+
+    private static RequestPlan WithoutContent(RequestPlan request) => request with { Method = "GET", Bytes = 0, Chunked = false, Expects = false };
 
     private RequestPlan Request(int minor, bool last, bool waits)
     {
@@ -147,6 +178,8 @@ internal sealed class ScenarioMaker
         var replies = new List<ReplyPlan>();
         for (var more = true; more && replies.Count < 5; more = replies[^1].Fault != Fault.None) replies.Add(Reply(method, bytes));
         if (replies.Exists(reply => reply is { Fault: not Fault.None, Phase: Phase.SendingContent }) && bytes < 2) bytes = _random.Next(2, _mostBytes);
+        // Where another attempt has begun to leave it may break in its turn.
+        if (replies.Count > 1 && Chance(0.4)) replies[^1] = replies[^1] with { Status = 200, Bytes = Math.Max(replies[^1].Bytes, 30), Framing = ReplyFraming.Length, Fault = Pick(StopsInContent), Phase = Phase.InContent, Piece = 100 + (replies[^1].Bytes / 5), Gap = 1 };
         if (method == "GET" && bytes == 0 && _versions.NextDouble() < 0.5) GiveVersions(replies);
         return new()
         {
@@ -195,6 +228,7 @@ internal sealed class ScenarioMaker
         // Silence and slowness say nothing of a connection on which nothing is asked. Unasked bytes that are still on their way when the connection is used
         // again are the next reply for everyone: no gateway can tell.
         if (phase == Phase.Idle && (fault is Fault.Silent or Fault.Slow || (fault == Fault.Garbage && _terms.OneFragmentPerTurn))) fault = Fault.Reset;
+        if (_diesOften && fault == Fault.None && Chance(0.2)) (fault, phase) = (Fault.Slow, Pick(Phase.SendingHead, Phase.SendingContent, Phase.InHead));
         var slow = fault == Fault.None && Chance(0.04);
         var plan = new ReplyPlan
         {
@@ -213,7 +247,7 @@ internal sealed class ScenarioMaker
             Share = _random.Next(1000),
         };
         if (fault == Fault.None) return plan;
-        if (fault == Fault.Slow) plan = plan with { Gap = Pick(10, 300, 1500, 7000) };
+        if (fault == Fault.Slow) plan = plan with { Gap = phase == Phase.AwaitingHead ? Pick(1500, 7000) : Pick(10, 300, 1500, 7000) };
         if (phase == Phase.InContent) plan = plan with { Status = 200, Bytes = Math.Max(plan.Bytes, 30) };
         // Content that ends with the connection is whole wherever a FIN comes, and holds whatever comes: there such a fault cannot be told.
         if (phase == Phase.InContent && plan.Framing == ReplyFraming.UntilClose && fault is Fault.Closed or Fault.HalfClosed or Fault.Garbage) plan = plan with { Framing = ReplyFraming.Length };

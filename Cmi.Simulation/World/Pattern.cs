@@ -14,6 +14,9 @@ internal static class Pattern
     /// <summary>With the number of a version behind it: what stands for all attempts that give this version.</summary>
     public const int OfVersion = 100;
 
+    private const ulong Step = 0x9E3779B97F4A7C15, First = 0xBF58476D1CE4E5B9, Second = 0x94D049BB133111EB;
+    private const ulong InverseOfFirst = 0x96DE1B173F119089, InverseOfSecond = 0x319642B2D24D8EC3;       // modulo 2^64
+
     /// <summary>Writes content.</summary>
     /// <param name="into">Where to.</param>
     /// <param name="id">The request.</param>
@@ -48,12 +51,27 @@ internal static class Pattern
         return true;
     }
 
+    /// <summary>Whose content begins so; the word behind it is made backwards.</summary>
+    /// <param name="beginning">The first 8 bytes.</param>
+    /// <returns>The request; none if it is nobody's.</returns>
+    public static int? IdOf(ReadOnlySpan<byte> beginning)
+    {
+        var z = BinaryPrimitives.ReadUInt64LittleEndian(beginning);
+        z = Unshift(z, 31);
+        z = Unshift(unchecked(z * InverseOfSecond), 27);
+        z = Unshift(unchecked(z * InverseOfFirst), 30) ^ Step;
+        return (z & 0xFFFFFF) == 0 ? (int)(z >> 32) : null;
+    }
+
+    // SplitMix64.
     private static ulong Word(int id, int attempt, long index)
     {
-        // SplitMix64.
-        var z = unchecked(((ulong)(uint)id << 32) ^ ((ulong)(uint)attempt << 24) ^ (((ulong)index + 1) * 0x9E3779B97F4A7C15));
-        z = unchecked((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9);
-        z = unchecked((z ^ (z >> 27)) * 0x94D049BB133111EB);
+        var z = unchecked(((ulong)(uint)id << 32) ^ ((ulong)(uint)attempt << 24) ^ (((ulong)index + 1) * Step));
+        z = unchecked((z ^ (z >> 30)) * First);
+        z = unchecked((z ^ (z >> 27)) * Second);
         return z ^ (z >> 31);
     }
+
+    // What z was of which this is z ^ (z >> by).
+    private static ulong Unshift(ulong z, int by) => z ^ (z >> by) ^ (z >> (2 * by));
 }

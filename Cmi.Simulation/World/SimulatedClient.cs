@@ -8,7 +8,7 @@ namespace Cmi.Simulation.World;
 /// <summary>A client with one connection: it asks as its plan says, and what goes wrong on its side happens here. What it gets is judged by <see cref="ReplyJudge"/>.</summary>
 internal sealed class SimulatedClient
 {
-    private const int ContinueMs = 1500, GoodbyeMs = 5000, GiveUpMs = 90_000;
+    private const int ContinueMs = 1500, GoodbyeMs = 5000, GiveUpMs = 90_000, LongestWaitMs = 4000;
     private static readonly int[] SlowGaps = [10, 500, 3000, 9000];
 
     private readonly SimulatedWorld _world;
@@ -42,6 +42,9 @@ internal sealed class SimulatedClient
 
     /// <summary>Whether it was so late that it may be told so.</summary>
     public bool WasSlow => _wasSlow || (_out is { } bytes && IsLate(bytes));
+
+    /// <summary>Whether what has come may lie unread for seconds.</summary>
+    public bool ReadsSlowly => Plan.ReadPiece > 0 || (_hasStruck && Plan is { Fault: Fault.ClientSlow, Phase: Phase.Waiting or Phase.InReply });
 
     public bool HasEndedSending { get; private set; }
     public bool WasToldClose => _judge.WasToldClose;
@@ -112,6 +115,9 @@ internal sealed class SimulatedClient
 
     public override string ToString() => $"client {Plan.Number}: {_judge.Answered} of {Requests.Count} answered, {Begun} begun, {_sent} of {_out?.Bytes.Length} bytes sent, struck {_hasStruck}";
 
+    // It sends until it leaves, whatever has come meanwhile.
+    private bool IsBusy => Plan.Fault is Fault.ClientReset or Fault.ClientClosed && _out is not null && (StrikesAt(Requests[_current], Phase.RequestHead) || StrikesAt(Requests[_current], Phase.RequestContent));
+
     private int SlowGap => SlowGaps[Plan.Share % SlowGaps.Length];
 
     private void SendNext()
@@ -180,9 +186,15 @@ internal sealed class SimulatedClient
         _world.Note('q', request.Plan.Id);
         _out = null;
         _current++;
-        if (StrikesAt(request, Phase.Waiting)) Strike(request);
-        if (Plan.Waits && _judge.Answered <= request.Index) _waitsForReply = true;
+        if (StrikesAt(request, Phase.Waiting)) Later(1 + (LongestWaitMs * Plan.Share / 1000 * Plan.Share / 1000), () => StrikeWaiting(request));
+        if (_judge.Answered == Requests.Count || _judge.WasToldClose) SayGoodbye();     // answered early, and sent on
+        else if (Plan.Waits && _judge.Answered <= request.Index) _waitsForReply = true;
         else SendNext();
+    }
+
+    private void StrikeWaiting(AskedRequest request)
+    {
+        if (!_hasStruck && !_isOver && _judge.Answered + (_judge.IsInReply ? 1 : 0) <= request.Index) Strike(request);
     }
 
     private void NoteLateness(RequestBytes bytes)
@@ -258,7 +270,7 @@ internal sealed class SimulatedClient
             _judge.ConnectionEnded(wasReset: true, _peer.ResetReason);
             Through();
         }
-        else if (_peer.Ended && !_stopsReading)
+        else if (_peer.Ended && !_stopsReading && !IsBusy)
         {
             _judge.ConnectionEnded(wasReset: false, null);
             _peer.Close();
@@ -268,6 +280,7 @@ internal sealed class SimulatedClient
 
     private void SayGoodbye()
     {
+        if (IsBusy) return;
         _isOver = true;
         if (Plan.Stays && !IsAtFault) return;                       // the gateway closes it, in time
         if (_judge.WasToldClose) Later(GoodbyeMs, Close);

@@ -25,7 +25,7 @@ internal sealed class SimulatedWorld
     private readonly CmiEngine _engine;
     private readonly List<IJobQueue> _queues = [];
     private readonly SimulatedStorage? _storage;                    // none where the store is the caller's
-    private readonly List<(long From, Terms Terms)> _settings = [];
+    private readonly List<(long From, Terms Terms, IReadOnlyList<int> Without)> _settings = [];
     private Task? _stopping;
     private int _through;
     private ulong _trace = 14695981039346656037;                    // FNV-1a
@@ -37,7 +37,7 @@ internal sealed class SimulatedWorld
         Transport = new(terms.ToTransport(scenario.Seed));
         Ledger = new(this);
         Oracle = new(this);
-        _settings.Add((0, terms));
+        _settings.Add((0, terms, []));
         if (store is null) _storage = new(this, terms.Tiers);
         Store = new(_storage?.Store ?? store!(terms.Tiers[0].Bytes), this);
         foreach (var plan in scenario.Servers)
@@ -113,6 +113,14 @@ internal sealed class SimulatedWorld
         return false;
     }
 
+    /// <summary>The servers that were among those to be asked at all times since then.</summary>
+    public IEnumerable<SimulatedServer> ServersSince(long time)
+    {
+        var first = _settings.FindLastIndex(settings => settings.From < time);      // of a change in that moment nobody knows whether it was before
+        var without = _settings.Skip(Math.Max(0, first)).SelectMany(settings => settings.Without).ToHashSet();
+        return _servers.Values.Where(server => !without.Contains(server.Plan.Number));
+    }
+
     /// <summary>Connects a client.</summary>
     /// <returns>None if the gateway does not listen any more.</returns>
     public InMemoryPeer? Connect(PeerAddress from) => IsDraining ? null : Transport.Connect(_engine.Endpoints[0], from);
@@ -127,8 +135,8 @@ internal sealed class SimulatedWorld
     public void Feel(AskedRequest? request, Fault fault, Phase phase)
     {
         Note('f', (int)fault);
-        if (request is null) _table.Count(fault, phase, Outcome.Unfelt);
-        else if (request.Outcome is { } outcome) _table.Count(fault, phase, outcome);
+        if (request is null) Count(fault, phase, Outcome.Unfelt, null);
+        else if (request.Outcome is { } outcome) Count(fault, phase, outcome, request);
         else request.Felt.Add((fault, phase));
     }
 
@@ -138,7 +146,7 @@ internal sealed class SimulatedWorld
         if (request.Outcome is not null) return;
         request.Outcome = outcome;
         if (request.Index < request.Client.Begun || request.SentWhole) Exchanges++;
-        foreach (var (fault, phase) in request.Felt) _table.Count(fault, phase, outcome);
+        foreach (var (fault, phase) in request.Felt) Count(fault, phase, outcome, request);
         Note('o', (int)outcome);
     }
 
@@ -150,6 +158,14 @@ internal sealed class SimulatedWorld
         Add((ulong)Now);
 
         void Add(ulong value) => _trace = unchecked((_trace ^ value) * 1099511628211);
+    }
+
+    // What is said to be impossible is a rule as well.
+    private void Count(Fault fault, Phase phase, Outcome outcome, AskedRequest? request)
+    {
+        _table.Count(fault, phase, outcome);
+        if ((Impossible.Reason(fault, phase) ?? Impossible.Reason(fault, phase, outcome)) is { } reason)
+            Violate("impossible", $"{fault} in {phase} has led to {outcome}. {reason} {request}");
     }
 
     private void Begin()
@@ -177,7 +193,7 @@ internal sealed class SimulatedWorld
         if (_stopping is { IsFaulted: true } failed) Violate("stop", failed.Exception!.ToString());
         Go(() => _storage is not { IsAtRest: false }, "store");
         if (Found is not null) return;
-        Store.CountUnfelt();
+        Store.CountTheRest();
         Left("connections", Transport.OpenConnections);
         Left("grants", Ledger.OpenGrants);
         Left("tickets", _queues.Sum(queue => queue.Waiting));
@@ -214,7 +230,7 @@ internal sealed class SimulatedWorld
         if (IsDraining) return;
         Note('w', _settings.Count);
         FeelEverywhere(Fault.Swapped);
-        _settings.Add((Now, _settings[^1].Terms.After(swap)));
+        _settings.Add((Now, _settings[^1].Terms.After(swap), swap.Without));
         var options = _settings[^1].Terms.ToOptions(_servers.Values.Where(server => !swap.Without.Contains(server.Plan.Number)).Select(server => server.Address));
         Transport.Crank.All[0].Post(_ => _engine.Apply(options), null);
     }

@@ -164,6 +164,62 @@ public sealed class TieredBufferStoreTests : TieredRig
     }
 
     [Test]
+    public void ReadWhenTheMoveHasItsBytesAndHasNotGoneOn_IsReadAtOnce()
+    {
+        var (store, content) = BeginToMove();
+        Middle.Defers = false;
+        ValueTask<BufferSlice> reading = default;
+        Loop.Post(_ => reading = content.ReadAsync(0, 1000, CancellationToken.None), null);
+        Middle.AnswerDeferred();                                    // from elsewhere: the move goes on in its own turn, behind the read
+        Loop.RunUntilIdle();
+        Assert.That(reading.IsCompletedSuccessfully);
+        Loop.Run(reading.Result.Dispose);
+        FinishMove(store, content);
+    }
+
+    [Test]
+    public void ReadWhileAMoveWaitsForRoomBelow_TheMoveGivesWay()
+    {
+        var (store, content) = BeginToMove();
+        Loop.Run(Middle.AnswerDeferred);
+        Assert.That((Middle.Deferred, Lowest.Deferred), Is.EqualTo((0, 2)), "the move has read a piece and waits for room below");
+        Task reading = null!;
+        Loop.Run(() => reading = content.ReadAsync(0, 1000, CancellationToken.None).AsTask());
+        Loop.Run(Lowest.AnswerDeferred);
+        Assert.That((reading.IsCompleted, Middle.Deferred, store.GetUsage()[0].Failures), Is.EqualTo((false, 1, 0L)), "no second read beside the first, which would have looked like a fault of the tier");
+        FinishMove(store, content);
+        Assert.That(reading.IsCompletedSuccessfully);
+    }
+
+    // Of two scripted tiers, a content of several pieces is about to move from the first to the second, whose answers wait.
+    private (TieredBufferStore Store, IBuffer Content) BeginToMove()
+    {
+        var store = new TieredBufferStore([Middle, Lowest]);
+        var content = Create(200 * KiB, 1, store);
+        Lowest.Defers = true;
+        On(() =>
+        {
+            var other = store.TryCreate(Loop, null)!;
+            Made.Add(other);
+            Middle.Capacity = Middle.Held;
+            _ = other.WaitForRoomAsync(CancellationToken.None).AsTask();        // the first has none, so what waits in it moves down
+            Middle.Defers = true;
+        });
+        Assert.That((Middle.Deferred, Lowest.Deferred), Is.EqualTo((1, 1)), "the first is read for the move, the second is asked for the other's room");
+        return (store, content);
+    }
+
+    private void FinishMove(TieredBufferStore store, IBuffer content)
+    {
+        Middle.Defers = Lowest.Defers = false;
+        Answer();
+        AssertContent(content, 0, 200 * KiB, 1);
+        foreach (var buffer in Made.ToArray()) Dispose(buffer);
+        Assert.That(store.LiveBuffers, Is.Zero);
+        Loop.Wait(store.DisposeAsync);
+    }
+
+    [Test]
     public void AllTiersFull_SaysSoAndTakesMoreAfterARelease()
     {
         Middle.Capacity = Lowest.Capacity = 300 * KiB;

@@ -241,6 +241,40 @@ public sealed class HealthTests
         Assert.That(gaps.Distinct().Count(), Is.GreaterThan(5));
     }
 
+    [TestCase("refuses")]
+    [TestCase("ignores")]
+    [TestCase("resets")]
+    [TestCase("closes")]
+    [TestCase("is silent")]
+    [TestCase("says garbage")]
+    [TestCase("says too much")]
+    [TestCase("is unwell")]
+    [TestCase("is well")]
+    public async Task CheckEnds_ItsPlaceAmongTheConnectionsIsFree(string how)
+    {
+        await using var gateway = new TestGateway(options => (options.Health.Path, options.Health.Interval, options.Health.Timeout, options.Servers.MaxConnections) = ("/health", TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(2), 1), servers: 1);
+        var checks = 0;
+        gateway.Server(1).Accepted = peer =>
+        {
+            checks++;
+            if (how == "resets") peer.Abort();
+            else if (how == "closes") peer.Close();
+            else if (how == "says garbage") peer.Send("garbage\r\n\r\n");
+            else if (how == "says too much") peer.Send("HTTP/1.1 200 OK\r\nX: " + new string('x', 20_000));
+            else if (how == "is unwell") peer.Send("HTTP/1.1 500 Unwell\r\nContent-Length: 0\r\n\r\n");
+            else if (how == "is well") peer.Send(Http.Ok());
+        };
+        if (how == "refuses") gateway.Transport.Refuse(TestGateway.Address(1));
+        if (how == "ignores") gateway.Transport.BlackHole(TestGateway.Address(1));
+        gateway.Advance(30);                                        // several of them: one that kept the place would be the last
+        var health = gateway.Engine.GetServerHealth("default")[0];
+        Assert.That(how == "is well" ? checks : (int)health.ProbesFailed, Is.GreaterThanOrEqualTo(3));
+        if (how is "refuses" or "ignores") gateway.AcceptAgain(TestGateway.Address(1));
+        gateway.AnswerAll(_ => Http.Ok("yes"));
+        gateway.Advance(3);
+        Assert.That(Ask(gateway.Connect()).Text, Is.EqualTo("yes"), "within its place");
+    }
+
     [Test]
     public async Task EngineStopsWhileAServerIsProbed_NothingIsLeft()
     {

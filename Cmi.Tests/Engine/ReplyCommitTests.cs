@@ -195,6 +195,24 @@ public sealed class ReplyCommitTests
     }
 
     [Test]
+    public async Task ReplyFailsAndTheClientAsksOn_TheEarlierOneArrives()
+    {
+        await using var gateway = new TestGateway(options => options.Reply.Commit = CommitMode.Stream, servers: 1);
+        var client = gateway.Connect();
+        client.Send(Http.Get("/1") + Http.Get("/2"));
+        gateway.Run();
+        gateway.At(1, 1).Send(Http.Ok("first"));
+        gateway.At(1, 2).Send(Http.OkHead("Content-Length: 2000\r\n") + "second");
+        gateway.Run();
+        gateway.At(1, 2).Abort();
+        gateway.Run();
+        client.Send(Http.Get("/3"));                                // it has read nothing yet
+        gateway.Advance(1);
+        Assert.That((client.Reset, client.ReceiveAll()), Is.EqualTo((false, Http.Ok("first") + Http.OkHead("Content-Length: 2000\r\n") + "second")));
+        Assert.That((client.Reset, client.Ended), Is.EqualTo((false, true)));
+    }
+
+    [Test]
     public async Task ReplyFailsBehindAClientThatReadsNothing_ResetAfterClientSend()
     {
         await using var gateway = new TestGateway(options => options.Reply.Commit = CommitMode.Stream, servers: 1, transport: new() { Capacity = 1000 });

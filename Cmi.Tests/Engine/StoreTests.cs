@@ -179,6 +179,27 @@ public sealed class StoreTests
         Assert.That(client.ReceiveReply().Status, Is.EqualTo(200));
     }
 
+    [Test]
+    public async Task StoreTakesTooLongForAReplyThatFlows_ItIsCutAndTheServerIsNotBlamed()
+    {
+        await using var gateway = new TestGateway(options => (options.Reply.Commit, options.Timeouts.ServerContent, options.Health.Failures) = (CommitMode.Stream, TimeSpan.FromSeconds(1), 1), servers: 1);
+        var client = gateway.Connect();
+        client.Send(Http.Get("/"));
+        gateway.Run();
+        gateway.At(1).Send(Http.OkHead("Content-Length: 10\r\n") + "12345");
+        gateway.Run();
+        gateway.Store.Defers = true;
+        gateway.At(1).Send("678");
+        gateway.Run();
+        gateway.At(1).Send("90");
+        gateway.Advance(0.9);
+        Assert.That((gateway.Store.Deferred, client.IsOpen()), Is.EqualTo((1, true)), "the store is asked for room");
+        gateway.Advance(1.2);
+        Assert.That(client.ReceiveAll(), Does.EndWith("\r\n\r\n12345"));
+        Assert.That(client.IsOpen(), Is.False);
+        Assert.That(gateway.Engine.GetServerHealth("default")[0], Has.Property("Failures").Zero.And.Property("Condition").EqualTo(ServerCondition.Healthy));
+    }
+
     private static void Answer(TestGateway gateway)
     {
         gateway.Run();

@@ -83,7 +83,7 @@ internal sealed class ScriptedStore : IBufferStore
         private byte[] _bytes = new byte[256];
         private int _length;
         private long _released;
-        private bool _disposed;
+        private bool _disposed, _isReading;
 
         public long Held => _length - _released;
         public long Length => _length;
@@ -115,8 +115,11 @@ internal sealed class ScriptedStore : IBufferStore
         public ValueTask<BufferSlice> ReadAsync(long offset, int maxBytes, CancellationToken cancellationToken)
         {
             Assert.That(offset, Is.InRange(_released, _length), "read outside of what is kept");
+            if (_isReading) throw new InvalidOperationException("A read waits already: there can be one at a time.");
+            _isReading = true;
             return store.Answer(() =>
             {
+                _isReading = false;
                 if (store.FailsReads) throw new IOException("The test wants reads to fail.");
                 return new BufferSlice(_bytes.AsMemory((int)offset, (int)Math.Min(maxBytes, _length - offset)).ToArray());
             });

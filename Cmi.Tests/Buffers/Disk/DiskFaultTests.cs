@@ -94,6 +94,27 @@ public sealed class DiskFaultTests
         rig.End();
     }
 
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task DeadDiskIsTried_WhatItIsTriedWithIsFreed(bool cannotBeReadBack)
+    {
+        await using var rig = new StoreRig();
+        rig.Disk.WriteFault = _ => new IOException("dead");
+        rig.Whole(100);
+        rig.Settle();
+        Assert.That(rig.TryCreate(), Is.Null);
+        rig.Disk.WriteFault = _ => null;
+        if (cannotBeReadBack) rig.Disk.ReadFault = () => new IOException("dead still");
+        var failures = rig.Store.GetUsage()[0].Failures;
+        rig.Loop.Advance(TimeSpan.FromSeconds(1));
+        Assert.That(rig.TryCreate(), Is.Null, "this asks for the try");
+        rig.TurnUntil(() => rig.Log.Count(4001) == 1 || rig.Store.GetUsage()[0].Failures > failures);
+        rig.Loop.RunUntilIdle();
+        Assert.That(rig.Log.Count(4001), Is.EqualTo(cannotBeReadBack ? 0 : 1));
+        Assert.That(rig.Store.Entries.Device.UsedBytes, Is.Zero);
+        rig.End();
+    }
+
     [Test]
     public async Task DirectoryThatCannotBeUsed_IsTriedAgainWhereItIsNotRequired()
     {
