@@ -59,16 +59,16 @@ internal static class DiskFigures
     {
         using var seal = new EntrySeal(encrypt ? RandomNumberGenerator.GetBytes(32) : []);
         var content = new byte[Piece];
-        var entry = new byte[Piece + seal.OverheadBytes];
+        var entry = new byte[Piece];
         var (sealing, opening) = (new List<double>(), new List<double>());
         for (var i = 0UL; i < 20_000; i++)
         {
             var id = new EntryId(1, 2, 3, i);
             var begun = Stopwatch.GetTimestamp();
-            seal.Seal(id, content, entry);
+            var tag = seal.Seal(id, content, entry);
             sealing.Add(Stopwatch.GetElapsedTime(begun).TotalMicroseconds);
             begun = Stopwatch.GetTimestamp();
-            if (!seal.TryOpen(id, entry)) throw new InvalidOperationException("An entry does not open.");
+            if (!seal.TryOpen(id, tag, encrypt ? entry : content)) throw new InvalidOperationException("An entry does not open.");
             opening.Add(Stopwatch.GetElapsedTime(begun).TotalMicroseconds);
         }
         page.Row(encrypt ? "AES-256-GCM" : "checksum", Median(sealing).ToString("0.0", CultureInfo.InvariantCulture), Median(opening).ToString("0.0", CultureInfo.InvariantCulture));
@@ -111,7 +111,7 @@ internal static class DiskFigures
             }
             buffer.Complete();
         });
-        while (store.Entries.Unwritten > 0) loop.Wait(() => new ValueTask(Task.Run(Thread.Yield)));
+        loop.Wait(() => ((IFlushableBuffer)buffer).FlushAsync(CancellationToken.None));
         var write = Rate(begun);
         begun = Stopwatch.GetTimestamp();
         loop.Wait(async () =>
