@@ -23,12 +23,16 @@ internal static class DiskFigures
         {
             Add("RandomAccess", Plain(path, buffers: 1));
             Add("RandomAccess, 128 buffers in turn", Plain(path, buffers: 128));
+            Add("RandomAccess, asynchronous calls", await AsynchronousAsync(path));
+            Add("RandomAccess, 2 threads", await TwoThreadsAsync(path));
             foreach (var workers in new[] { 1, 2 })
                 foreach (var encrypt in new[] { false, true }) Add($"store{(encrypt ? ", encrypted" : "")}, {workers} + {workers} workers", await StoreAsync(path, encrypt, workers));
         }
         Directory.Delete(path, recursive: true);
-        page.Begin("Disk", "256 MiB in pieces of 64 KiB through one buffer on one loop, beside plain `RandomAccess` with the same pieces on one thread, out of one buffer that stays in the "
-            + "nearest cache, and out of 8 MiB in turn, as content comes from connections; all of it in the system's page cache. In brackets: the share of the first.", "", "write MiB/s", "read MiB/s", "both");
+        page.Begin("Disk", "256 MiB in pieces of 64 KiB through one buffer on one loop, all of it written out before it is read, beside plain `RandomAccess` with the same pieces: on one thread, "
+            + "out of one buffer that stays in the nearest cache, and out of 8 MiB in turn, as content comes from connections; by the asynchronous calls, one after the other, as one would from a "
+            + "loop that must not block; and on two threads at once. All of it in the system's page cache. In brackets: the share of the first. Rows of the store: entries that are written and "
+            + "that are read at once.", "", "write MiB/s", "read MiB/s", "both");
         foreach (var (name, rounds) in figures)
         {
             var write = Median(rounds.Select((r, i) => r.Write / figures["RandomAccess"][i].Write));
@@ -80,10 +84,7 @@ internal static class DiskFigures
 
     private static (double Write, double Read) Plain(string path, int buffers)
     {
-        using var file = new FileStream(Path.Combine(path, "plain"), new FileStreamOptions
-        {
-            Mode = FileMode.Create, Access = FileAccess.ReadWrite, BufferSize = 0, Options = FileOptions.DeleteOnClose,
-        });
+        using var file = Make(path);
         var pieces = Enumerable.Range(0, buffers).Select(_ => new byte[Piece]).ToArray();
         foreach (var piece in pieces) piece.AsSpan().Fill(1);      // the system gives their memory now, not while it is measured
         var begun = Stopwatch.GetTimestamp();
@@ -93,6 +94,40 @@ internal static class DiskFigures
         for (var i = 0; i < Pieces; i++) RandomAccess.Read(file.SafeFileHandle, pieces[i % buffers], (long)i * Piece);
         return (write, Rate(begun));
     }
+
+    private static async Task<(double Write, double Read)> AsynchronousAsync(string path)
+    {
+        using var file = Make(path);
+        var piece = new byte[Piece];
+        var begun = Stopwatch.GetTimestamp();
+        for (var i = 0; i < Pieces; i++) await RandomAccess.WriteAsync(file.SafeFileHandle, piece, (long)i * Piece);
+        var write = Rate(begun);
+        begun = Stopwatch.GetTimestamp();
+        for (var i = 0; i < Pieces; i++) await RandomAccess.ReadAsync(file.SafeFileHandle, piece, (long)i * Piece);
+        return (write, Rate(begun));
+    }
+
+    private static async Task<(double Write, double Read)> TwoThreadsAsync(string path)
+    {
+        using var file = Make(path);
+        var begun = Stopwatch.GetTimestamp();
+        await HalvesAsync((piece, at) => RandomAccess.Write(file.SafeFileHandle, piece, at));
+        var write = Rate(begun);
+        begun = Stopwatch.GetTimestamp();
+        await HalvesAsync((piece, at) => RandomAccess.Read(file.SafeFileHandle, piece, at));
+        return (write, Rate(begun));
+
+        static Task HalvesAsync(Action<byte[], long> access) => Task.WhenAll(Enumerable.Range(0, 2).Select(half => Task.Run(() =>
+        {
+            var piece = new byte[Piece];
+            for (var i = half; i < Pieces; i += 2) access(piece, (long)i * Piece);
+        })));
+    }
+
+    private static FileStream Make(string path) => new(Path.Combine(path, "plain"), new FileStreamOptions
+    {
+        Mode = FileMode.Create, Access = FileAccess.ReadWrite, BufferSize = 0, Options = FileOptions.DeleteOnClose,
+    });
 
     private static async Task<(double Write, double Read)> StoreAsync(string path, bool encrypt, int workers)
     {
