@@ -11,6 +11,9 @@ internal sealed class EntryWorkers : IAsyncDisposable
 {
     private const int ProbeBytes = 32;
 
+    private const int MostUntoldWrites = 16;                       // a loop waits for their memory only
+    private const int MostUntoldReads = 4;                         // half of them may be wanted by now
+
     private static readonly TimeSpan Long = TimeSpan.FromMilliseconds(1);      // for one entry: then its loop is not kept waiting for the next
 
     private readonly EntryBufferStore _store;
@@ -131,15 +134,16 @@ internal sealed class EntryWorkers : IAsyncDisposable
         while (_writes.Take() is { } entry)
         {
             _writers.Call();
-            var begun = _options.Time.GetTimestamp();
-            await WriteAsync(entry, desk);
-            desk.Report.Add(entry.Buffer.Owner, entry, atOnce: _options.Time.GetElapsedTime(begun) >= Long);
+            var took = await WriteAsync(entry, desk);
+            desk.Report.Add(entry.Buffer.Owner, entry, _options.Time.GetElapsedTime(0, took) >= Long ? 1 : MostUntoldWrites);
         }
         PutBack(desk);
     }
 
-    private async ValueTask WriteAsync(BufferEntry entry, Desk desk)
+    /// <returns>How long the device took, by its clock.</returns>
+    private async ValueTask<long> WriteAsync(BufferEntry entry, Desk desk)
     {
+        var took = 0L;
         try
         {
             ObjectDisposedException.ThrowIf(_stopping.IsCancellationRequested, _store);
@@ -155,7 +159,7 @@ internal sealed class EntryWorkers : IAsyncDisposable
                     if (!writing.IsCompleted) desk.Report.Tell();
                     entry.Stored = await writing;
                     if (entry.Stored is not null) Interlocked.Add(ref _writtenBytes, made.Length);
-                    return;
+                    break;
                 }
                 catch (IOException) when (attempt == 1)
                 {
@@ -163,7 +167,7 @@ internal sealed class EntryWorkers : IAsyncDisposable
                 }
                 finally
                 {
-                    Interlocked.Add(ref _ioTime, _options.Time.GetTimestamp() - begun);
+                    took += _options.Time.GetTimestamp() - begun;
                 }
             }
         }
@@ -171,6 +175,8 @@ internal sealed class EntryWorkers : IAsyncDisposable
         {
             entry.Fault = e;
         }
+        Interlocked.Add(ref _ioTime, took);
+        return took;
     }
 
     private async Task FetchAllAsync()
@@ -183,7 +189,7 @@ internal sealed class EntryWorkers : IAsyncDisposable
             await FetchAsync(job, desk);
             var took = _options.Time.GetTimestamp() - begun;
             Interlocked.Add(ref _ioTime, took);
-            desk.Report.Add(job.Entry.Buffer.Owner, job, atOnce: !job.IsAhead || _options.Time.GetElapsedTime(0, took) >= Long);
+            desk.Report.Add(job.Entry.Buffer.Owner, job, !job.IsAhead || _options.Time.GetElapsedTime(0, took) >= Long ? 1 : MostUntoldReads);
         }
         PutBack(desk);
     }

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
 using Cmi.Buffers;
-using Cmi.Testing;
 
 namespace Cmi.Benchmarks.Stores;
 
@@ -11,16 +10,18 @@ namespace Cmi.Benchmarks.Stores;
 /// </summary>
 internal static class DiskFigures
 {
-    private const int Piece = 64 << 10;
+    private const int Piece = StorePass.Piece;
     private const int Pieces = 4_096;
     private const int Rounds = 9;
+    private const int WarmRounds = 4;                              // until nothing is compiled any more
 
     public static async Task MeasureAsync(string directory, StoresPage page)
     {
         var path = Directory.CreateDirectory(Path.Combine(directory, $"cmi-figures-{Environment.ProcessId}")).FullName;
         var figures = new Dictionary<string, List<(double Write, double Read)>>();
-        for (var round = 0; round < Rounds; round++)
+        for (var round = -WarmRounds; round < Rounds; round++)
         {
+            if (round == 0) figures.Clear();
             Add("RandomAccess", Plain(path, buffers: 1));
             Add("RandomAccess, 128 buffers in turn", Plain(path, buffers: 128));
             Add("RandomAccess, asynchronous calls", await AsynchronousAsync(path));
@@ -80,41 +81,45 @@ internal static class DiskFigures
 
     private static double Median(IEnumerable<double> values) => values.Order().ElementAt(values.Count() / 2);
 
-    private static double Rate(long begun) => (double)Pieces * Piece / (1 << 20) / Stopwatch.GetElapsedTime(begun).TotalSeconds;
+    private static double Rate(long begun) => Rate(Stopwatch.GetElapsedTime(begun));
+
+    private static double Rate(TimeSpan took) => (double)Pieces * Piece / (1 << 20) / took.TotalSeconds;
 
     private static (double Write, double Read) Plain(string path, int buffers)
     {
         using var file = Make(path);
+        var handle = file.SafeFileHandle;                          // once: the stream seeks each time that it gives it
         var pieces = Enumerable.Range(0, buffers).Select(_ => new byte[Piece]).ToArray();
         foreach (var piece in pieces) piece.AsSpan().Fill(1);      // the system gives their memory now, not while it is measured
         var begun = Stopwatch.GetTimestamp();
-        for (var i = 0; i < Pieces; i++) RandomAccess.Write(file.SafeFileHandle, pieces[i % buffers], (long)i * Piece);
+        for (var i = 0; i < Pieces; i++) RandomAccess.Write(handle, pieces[i % buffers], (long)i * Piece);
         var write = Rate(begun);
         begun = Stopwatch.GetTimestamp();
-        for (var i = 0; i < Pieces; i++) RandomAccess.Read(file.SafeFileHandle, pieces[i % buffers], (long)i * Piece);
+        for (var i = 0; i < Pieces; i++) RandomAccess.Read(handle, pieces[i % buffers], (long)i * Piece);
         return (write, Rate(begun));
     }
 
     private static async Task<(double Write, double Read)> AsynchronousAsync(string path)
     {
         using var file = Make(path);
-        var piece = new byte[Piece];
+        var (piece, handle) = (new byte[Piece], file.SafeFileHandle);
         var begun = Stopwatch.GetTimestamp();
-        for (var i = 0; i < Pieces; i++) await RandomAccess.WriteAsync(file.SafeFileHandle, piece, (long)i * Piece);
+        for (var i = 0; i < Pieces; i++) await RandomAccess.WriteAsync(handle, piece, (long)i * Piece);
         var write = Rate(begun);
         begun = Stopwatch.GetTimestamp();
-        for (var i = 0; i < Pieces; i++) await RandomAccess.ReadAsync(file.SafeFileHandle, piece, (long)i * Piece);
+        for (var i = 0; i < Pieces; i++) await RandomAccess.ReadAsync(handle, piece, (long)i * Piece);
         return (write, Rate(begun));
     }
 
     private static async Task<(double Write, double Read)> TwoThreadsAsync(string path)
     {
         using var file = Make(path);
+        var handle = file.SafeFileHandle;
         var begun = Stopwatch.GetTimestamp();
-        await HalvesAsync((piece, at) => RandomAccess.Write(file.SafeFileHandle, piece, at));
+        await HalvesAsync((piece, at) => RandomAccess.Write(handle, piece, at));
         var write = Rate(begun);
         begun = Stopwatch.GetTimestamp();
-        await HalvesAsync((piece, at) => RandomAccess.Read(file.SafeFileHandle, piece, at));
+        await HalvesAsync((piece, at) => RandomAccess.Read(handle, piece, at));
         return (write, Rate(begun));
 
         static Task HalvesAsync(Action<byte[], long> access) => Task.WhenAll(Enumerable.Range(0, 2).Select(half => Task.Run(() =>
@@ -132,33 +137,7 @@ internal static class DiskFigures
     private static async Task<(double Write, double Read)> StoreAsync(string path, bool encrypt, int workers)
     {
         await using var store = new DiskBufferStore(new() { Path = path, MaxTotalBytes = 1L << 30, Encrypt = encrypt, Workers = workers });
-        var loop = new ManualLoop();
-        IBuffer buffer = null!;
-        var begun = Stopwatch.GetTimestamp();
-        loop.Wait(async () =>
-        {
-            buffer = store.TryCreate(loop, (long)Pieces * Piece)!;
-            for (var i = 0; i < Pieces; i++)
-            {
-                await buffer.WaitForRoomAsync(CancellationToken.None);
-                buffer.GetMemory(Piece);
-                buffer.Advance(Piece);
-            }
-            buffer.Complete();
-        });
-        loop.Wait(() => ((IFlushableBuffer)buffer).FlushAsync(CancellationToken.None));
-        var write = Rate(begun);
-        begun = Stopwatch.GetTimestamp();
-        loop.Wait(async () =>
-        {
-            for (var at = 0L; at < buffer.Length;)
-            {
-                using var slice = await buffer.ReadAsync(at, Piece, CancellationToken.None);
-                at += slice.Length;
-            }
-        });
-        var read = Rate(begun);
-        loop.Wait(buffer.DisposeAsync);
-        return (write, read);
+        var (write, read) = StorePass.Run(store, Pieces);
+        return (Rate(write), Rate(read));
     }
 }

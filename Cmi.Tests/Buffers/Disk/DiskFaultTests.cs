@@ -127,6 +127,8 @@ public sealed class DiskFaultTests
         rig.AssertContent(second, salt: 2);
         Assert.That((second.State, rig.Store.GetUsage()[0].Failures), Is.EqualTo((BufferState.Open, 0L)), "full is no failure");
 
+        // Whether others have made room is looked at now and then; what that found must not come after what is found below.
+        rig.TurnUntil(() => !rig.Store.Entries.Health.IsProbing);
         rig.Disk.WriteFault = _ => null;
         rig.Dispose(first);
         rig.Settle();
