@@ -197,9 +197,9 @@ internal sealed partial class EntryBuffer : IFlushableBuffer
     {
         _flushWanted = false;
         if (_tail is not { } tail) return;
-        if (tail.End <= _released)
+        if (tail.Length == 0 || tail.End <= _released)
         {
-            DropTail();                                            // nobody needs it any more, or nothing is in it
+            DropTail();                                            // nothing is in it, or nobody needs it any more
             return;
         }
         _owner.RemoveTail(_tailNode);
