@@ -32,7 +32,7 @@ public static class CmiDiskBuilderExtensions
     public static ICmiBuilder ThenDisk(this ICmiBuilder builder, Action<DiskBufferOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
-        Configure(builder, o => o.IsRequired = false);
+        Configure(builder, static o => (o.IsRequired, o.MaxMemoryBytes) = (false, DiskBufferOptions.MemoryBytesOfATier));
         if (configure is not null) builder.Services.Configure(configure);
         return builder.ThenBufferStore(Create);
     }

@@ -9,6 +9,7 @@ namespace Cmi.Buffers;
 public sealed class DiskBufferOptions
 {
     internal const long LowestMaxTotalBytes = 256L << 10;
+    internal const long MemoryBytesOfATier = 16L << 20;
 
     /// <summary>The directory of the scratch file; made if it is not there, for this user alone.</summary>
     /// <value>A path; <see langword="null"/> (the default): that of the system for temporary files.</value>
@@ -19,8 +20,15 @@ public sealed class DiskBufferOptions
     public long MaxTotalBytes { get; set; } = 4L << 30;
 
     /// <summary>The memory of what waits to be written, and of what was read back.</summary>
-    /// <value>Bytes; 1,048,576 or more; 16 MiB by default. Beside it each worker has up to 64 KiB.</value>
-    public long MaxMemoryBytes { get; set; } = 16L << 20;
+    /// <value>Bytes; 1,048,576 or more; 64 MiB by default, 16 MiB below another store, which has its own. Beside it each worker has up to 64 KiB.</value>
+    public long MaxMemoryBytes { get; set; } = 64L << 20;
+
+    /// <summary>
+    /// What may wait in that memory without being written: what is read before there is more is never written. A tier below another one is given only what waits,
+    /// and writes it at once in any case.
+    /// </summary>
+    /// <value>Bytes; 0 (all is written at once) to half of <see cref="MaxMemoryBytes"/>; <see langword="null"/> (the default): a quarter of it.</value>
+    public long? WriteBehindBytes { get; set; }
 
     /// <summary>No buffer is made while less than this share of the disk's part is free, so that those which live can go on growing.</summary>
     /// <value>0 to 0.5; 1/16 by default.</value>
@@ -45,6 +53,7 @@ public sealed class DiskBufferOptions
     internal EntryStoreOptions ForStore => new()
     {
         MaxMemoryBytes = MaxMemoryBytes,
+        WriteBehindBytes = WriteBehindBytes ?? MaxMemoryBytes / 4,
         ReserveShare = ReserveShare,
         MaxShare = MaxShare,
         Encrypt = Encrypt,
@@ -56,6 +65,7 @@ public sealed class DiskBufferOptions
         var faults = new List<string>();
         if (MaxTotalBytes < LowestMaxTotalBytes) Add(nameof(MaxTotalBytes), MaxTotalBytes, $"it must be {LowestMaxTotalBytes} or more");
         if (MaxMemoryBytes < BlockMemory.LowestLimit) Add(nameof(MaxMemoryBytes), MaxMemoryBytes, $"it must be {BlockMemory.LowestLimit} or more");
+        if (WriteBehindBytes is { } behind && (behind < 0 || behind > MaxMemoryBytes / 2)) Add(nameof(WriteBehindBytes), behind, "it must be 0 to half of MaxMemoryBytes");
         if (ReserveShare is not (>= 0 and <= 0.5)) Add(nameof(ReserveShare), ReserveShare, "it must be 0 to 0.5");
         if (MaxShare is not (> 0 and <= 1)) Add(nameof(MaxShare), MaxShare, "it must be above 0 and at most 1");
         else if (MaxTotalBytes >= LowestMaxTotalBytes && MaxTotalBytes * MaxShare < 2 * Block.Largest)

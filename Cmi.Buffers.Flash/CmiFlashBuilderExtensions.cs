@@ -32,7 +32,7 @@ public static class CmiFlashBuilderExtensions
     public static ICmiBuilder ThenFlash(this ICmiBuilder builder, Action<FlashBufferOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
-        Configure(builder, static options => options.IsRequired = false);
+        Configure(builder, static o => (o.IsRequired, o.MaxMemoryBytes) = (false, FlashBufferOptions.MemoryBytesOfATier));
         if (configure is not null) builder.Services.Configure(configure);
         return builder.ThenBufferStore(Create);
     }

@@ -8,6 +8,8 @@ namespace Cmi.Buffers;
 /// </summary>
 public sealed class FlashBufferOptions
 {
+    internal const long MemoryBytesOfATier = 16L << 20;
+
     /// <summary>The directory of the log's files; made if it is not there, for this user alone.</summary>
     /// <value>A path; <see langword="null"/> (the default): that of the system for temporary files.</value>
     public string? Path { get; set; }
@@ -20,12 +22,19 @@ public sealed class FlashBufferOptions
     public long MaxTotalBytes { get; set; } = 1L << 30;
 
     /// <summary>The memory of what waits to be written, and of what was read back.</summary>
-    /// <value>Bytes; 1,048,576 or more; 16 MiB by default. Beside it each worker has up to 64 KiB.</value>
-    public long MaxMemoryBytes { get; set; } = 16L << 20;
+    /// <value>Bytes; 1,048,576 or more; 64 MiB by default, 16 MiB below another store, which has its own. Beside it each worker has up to 64 KiB.</value>
+    public long MaxMemoryBytes { get; set; } = 64L << 20;
 
     /// <summary>The memory of the end of the log, until it is in its files. It is taken whole, and again for each log that failed and still holds contents.</summary>
     /// <value>Bytes, of which the next lower power of two is taken; 1,048,576 or more; 16 MiB by default.</value>
     public long LogMemoryBytes { get; set; } = 16L << 20;
+
+    /// <summary>
+    /// What may wait in that memory without being written: what is read before there is more is never written. A tier below another one is given only what waits,
+    /// and writes it at once in any case.
+    /// </summary>
+    /// <value>Bytes; 0 (all is written at once) to half of <see cref="MaxMemoryBytes"/>; <see langword="null"/> (the default): a quarter of it.</value>
+    public long? WriteBehindBytes { get; set; }
 
     /// <summary>No buffer is made while less than this share of <see cref="MaxTotalBytes"/> is free, so that those which live can go on growing.</summary>
     /// <value>0 to 0.5; 1/16 by default.</value>
@@ -52,6 +61,7 @@ public sealed class FlashBufferOptions
     internal EntryStoreOptions ForStore => new()
     {
         MaxMemoryBytes = MaxMemoryBytes,
+        WriteBehindBytes = WriteBehindBytes ?? MaxMemoryBytes / 4,
         ReserveShare = ReserveShare,
         MaxShare = MaxShare,
         Encrypt = Encrypt,
@@ -65,6 +75,7 @@ public sealed class FlashBufferOptions
         if (MaxTotalBytes < LogLayout.LowestCapacityBytes) Add(nameof(MaxTotalBytes), MaxTotalBytes, $"it must be {LogLayout.LowestCapacityBytes} or more");
         if (MaxMemoryBytes < BlockMemory.LowestLimit) Add(nameof(MaxMemoryBytes), MaxMemoryBytes, $"it must be {BlockMemory.LowestLimit} or more");
         if (LogMemoryBytes < LogLayout.LowestMemoryBytes) Add(nameof(LogMemoryBytes), LogMemoryBytes, $"it must be {LogLayout.LowestMemoryBytes} or more");
+        if (WriteBehindBytes is { } behind && (behind < 0 || behind > MaxMemoryBytes / 2)) Add(nameof(WriteBehindBytes), behind, "it must be 0 to half of MaxMemoryBytes");
         if (ReserveShare is not (>= 0 and <= 0.5)) Add(nameof(ReserveShare), ReserveShare, "it must be 0 to 0.5");
         if (MaxShare is not (> 0 and <= 1)) Add(nameof(MaxShare), MaxShare, "it must be above 0 and at most 1");
         if (Workers is < 1 or > 64) Add(nameof(Workers), Workers, "it must be 1 to 64");

@@ -29,7 +29,7 @@ internal class SegmentFiles(string directory, HeldSpace held) : StorageDeviceBas
     private const int SectorBytes = 512;
     private const string Prefix = "cmi-flash-";
 
-    private readonly ConcurrentDictionary<int, FileStream> _files = new();
+    private readonly ConcurrentDictionary<int, SegmentFile> _files = new();
     private readonly Lock _opening = new();
     private int _transfers;
     private TaskCompletionSource? _idle;
@@ -62,15 +62,15 @@ internal class SegmentFiles(string directory, HeldSpace held) : StorageDeviceBas
     /// <exception cref="UnauthorizedAccessException">The directory may not be written.</exception>
     public SafeFileHandle Prepare(long segment)
     {
-        if (_files.TryGetValue((int)segment, out var file)) return file.SafeFileHandle;
+        if (_files.TryGetValue((int)segment, out var file)) return file.Handle;
         lock (_opening)
         {
             ObjectDisposedException.ThrowIf(_closed, this);
-            if (_files.TryGetValue((int)segment, out file)) return file.SafeFileHandle;
-            file = Make(GetSegmentFilename(FileName, (int)segment), segmentSize);
+            if (_files.TryGetValue((int)segment, out file)) return file.Handle;
+            file = new(Make(GetSegmentFilename(FileName, (int)segment), segmentSize));
             _files[(int)segment] = file;
             held.Add(segmentSize);
-            return file.SafeFileHandle;
+            return file.Handle;
         }
     }
 
@@ -78,7 +78,7 @@ internal class SegmentFiles(string directory, HeldSpace held) : StorageDeviceBas
     public void Drop(long segment)
     {
         if (!_files.TryRemove((int)segment, out var file)) return;
-        file.Dispose();
+        file.Stream.Dispose();
         held.Add(-segmentSize);
     }
 
@@ -96,7 +96,7 @@ internal class SegmentFiles(string directory, HeldSpace held) : StorageDeviceBas
         {
             for (var done = 0; done < into.Length;)
             {
-                var read = RandomAccess.Read(file.SafeFileHandle, into[done..], offset + done);
+                var read = RandomAccess.Read(file.Handle, into[done..], offset + done);
                 if (read == 0) throw new EndOfStreamException("A segment of the flash log is shorter than it was made.");
                 done += read;
             }
@@ -193,6 +193,12 @@ internal class SegmentFiles(string directory, HeldSpace held) : StorageDeviceBas
                 // It belongs to a process that lives, or to another user.
             }
         }
+    }
+
+    /// <summary>A file and its handle, which the stream gives only with a seek.</summary>
+    private readonly record struct SegmentFile(FileStream Stream)
+    {
+        public SafeFileHandle Handle { get; } = Stream.SafeFileHandle;
     }
 
     private sealed class Transfer(

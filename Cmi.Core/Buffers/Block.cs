@@ -1,9 +1,6 @@
 namespace Cmi.Buffers;
 
-/// <summary>
-/// A piece of memory for one entry: room for the header, for the content and for what seals it, so that a checksummed entry is written from where it was
-/// received, and any entry is unsealed where it was read.
-/// </summary>
+/// <summary>A piece of memory for one entry: a checksummed one is written from where it was received, and any is unsealed where it was read.</summary>
 internal sealed class Block(int capacity)
 {
     public const int Smallest = 1 << 10;
@@ -11,22 +8,18 @@ internal sealed class Block(int capacity)
     public const int Classes = 4;                                  // 1, 4, 16 and 64 KiB
 
     // Pinned, since a transport hands it to the system, and never copied by the collector.
-    public readonly byte[] Bytes = GC.AllocateUninitializedArray<byte>(SizeOf(capacity), pinned: true);
-    public readonly int Capacity = capacity;
+    public readonly byte[] Bytes = GC.AllocateUninitializedArray<byte>(capacity, pinned: true);
     public bool IsForReading;                                      // else for what is to be written
     public bool CountsAsLent;
     public bool IsLetGo;                                           // by its buffer; goes back with the last slice
     public int Leases;                                             // slices that are out; touched by the loop only
 
-    public int Size => Bytes.Length;
-
-    /// <summary>What a block of this capacity takes.</summary>
-    public static int SizeOf(int capacity) => capacity + EntrySeal.HeaderBytes + EntrySeal.MaxTrailerBytes;
+    public int Capacity => Bytes.Length;
 
     /// <summary>The smallest capacity that holds so many bytes, or the largest.</summary>
     public static int CapacityFor(long bytes) => bytes <= Smallest ? Smallest : bytes <= 4 << 10 ? 4 << 10 : bytes <= 16 << 10 ? 16 << 10 : Largest;
 
     public static int ClassOf(int capacity) => capacity <= Smallest ? 0 : capacity <= 4 << 10 ? 1 : capacity <= 16 << 10 ? 2 : 3;
 
-    public Memory<byte> Content(int from, int count) => new(Bytes, EntrySeal.HeaderBytes + from, count);
+    public Memory<byte> Content(int from, int count) => new(Bytes, from, count);
 }

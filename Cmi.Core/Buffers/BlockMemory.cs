@@ -14,6 +14,7 @@ internal sealed class BlockMemory(long limit)
     private readonly Queue<EntryBuffer> _wantRoom = new();
     private readonly Queue<EntryBuffer> _wantToRead = new();
     private long _idleBytes, _writing, _reading, _lent;
+    private volatile bool _isWanted;
 
     /// <summary>The least that works: a few loops, each with <see cref="EntryLoop.RoomBytes"/> and a reader.</summary>
     public const long LowestLimit = 1 << 20;
@@ -30,7 +31,8 @@ internal sealed class BlockMemory(long limit)
     /// <summary>What slices and readers hold of what was read back.</summary>
     public long Reading => Volatile.Read(ref _reading);
 
-    public bool IsWanted { get { lock (_gate) return _wantRoom.Count > 0; } }
+    /// <summary>Whether somebody waits for room.</summary>
+    public bool IsWanted => _isWanted;
 
     /// <summary>Draws memory for content to come.</summary>
     public bool TryReserve(long bytes)
@@ -61,9 +63,8 @@ internal sealed class BlockMemory(long limit)
     {
         lock (_gate)
         {
-            var size = Block.SizeOf(capacity);
-            if (_reading + size > (ahead ? limit / 8 : capacity > EntryBuffer.SmallRead ? limit / 8 * 3 : limit / 2)) return null;
-            _reading += size;
+            if (_reading + capacity > (ahead ? limit / 8 : capacity > EntryBuffer.SmallRead ? limit / 8 * 3 : limit / 2)) return null;
+            _reading += capacity;
             return Take(capacity, isForReading: true);
         }
     }
@@ -74,8 +75,8 @@ internal sealed class BlockMemory(long limit)
         if (block.IsForReading || block.CountsAsLent) return true;
         lock (_gate)
         {
-            if (_lent + block.Size > limit / 8) return false;
-            _lent += block.Size;
+            if (_lent + block.Capacity > limit / 8) return false;
+            _lent += block.Capacity;
         }
         return block.CountsAsLent = true;
     }
@@ -83,7 +84,7 @@ internal sealed class BlockMemory(long limit)
     /// <summary>Takes a block back that nobody uses.</summary>
     public void Return(Block block)
     {
-        var (wasForReading, size) = (block.IsForReading, block.Size);
+        var (wasForReading, size) = (block.IsForReading, block.Capacity);
         lock (_gate)
         {
             if (wasForReading) _reading -= size;
@@ -111,7 +112,11 @@ internal sealed class BlockMemory(long limit)
     /// <summary>Has the buffer look again (<see cref="EntryBuffer.PostMemoryChanged"/>) when memory came back, in the order of asking.</summary>
     public void WaitForRoom(EntryBuffer buffer)
     {
-        lock (_gate) _wantRoom.Enqueue(buffer);
+        lock (_gate)
+        {
+            _wantRoom.Enqueue(buffer);
+            _isWanted = true;
+        }
     }
 
     /// <inheritdoc cref="WaitForRoom"/>
@@ -132,13 +137,14 @@ internal sealed class BlockMemory(long limit)
         lock (_gate)
         {
             if (!waiting.TryDequeue(out first)) return;
+            _isWanted = _wantRoom.Count > 0;
         }
         first.PostMemoryChanged(forRoom: waiting == _wantRoom);
     }
 
     private Block Take(int capacity, bool isForReading)
     {
-        if (_idle[Block.ClassOf(capacity)].TryPop(out var block)) _idleBytes -= block.Size;
+        if (_idle[Block.ClassOf(capacity)].TryPop(out var block)) _idleBytes -= block.Capacity;
         else
         {
             // What is idle counts too: blocks of another size make way.
@@ -152,6 +158,6 @@ internal sealed class BlockMemory(long limit)
     private void DropIdle(long downTo)
     {
         for (var i = Block.Classes - 1; i >= 0; i--)
-            while (_idleBytes > downTo && _idle[i].TryPop(out var dropped)) _idleBytes -= dropped.Size;
+            while (_idleBytes > downTo && _idle[i].TryPop(out var dropped)) _idleBytes -= dropped.Capacity;
     }
 }

@@ -17,9 +17,13 @@ internal sealed class BufferEntry(EntryBuffer buffer, long start, EntryId id, Bl
     public int Length;
     public Block? Block = block;                                   // not written yet, or read back
     public IDeviceEntry? Stored;
+    public SealTag Tag;                                            // of what is stored
     public Exception? Fault;                                       // why it is lost
     public bool IsFetching;
     public bool IsFreed;                                           // while a worker has it, which its return ends
+    public int QueuedBytes;                                        // the queue's, as is its place in it
+
+    public LinkedListNode<BufferEntry> Place => field ??= new(this);
 
     public long End => Start + Length;
 
@@ -44,7 +48,7 @@ internal enum EntryPhase
 }
 
 /// <summary>Reads an entry back, whole or a part of it.</summary>
-internal sealed class FetchJob(BufferEntry entry, IDeviceEntry stored, Block block, int from, int count)
+internal sealed class FetchJob(BufferEntry entry, IDeviceEntry stored, Block block, int from, int count, bool isAhead)
 {
     public readonly BufferEntry Entry = entry;
     public readonly IDeviceEntry Stored = stored;
@@ -52,6 +56,8 @@ internal sealed class FetchJob(BufferEntry entry, IDeviceEntry stored, Block blo
     public readonly int From = from;
     public readonly int Count = count;
     public Exception? Fault;
+
+    public readonly bool IsAhead = isAhead;                        // of its reader, who does not wait for it yet
 
     public bool IsWhole => Count == Entry.Length;
 }

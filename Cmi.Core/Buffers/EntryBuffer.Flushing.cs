@@ -11,8 +11,21 @@ internal sealed partial class EntryBuffer
         if (_offered == 0) CutTail();
         if (State == BufferState.Failed && _why is not null) return ValueTask.FromException(new IOException("The content is lost: " + _why.Message, _why));
         if (_unwritten == 0) return ValueTask.CompletedTask;
-        _flush ??= new(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (_flush is null)
+        {
+            _flush = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            UrgeAll();
+        }
         return new(_flush.Task.WaitAsync(cancellationToken));
+    }
+
+    /// <summary>Has all of it that waits to be written written at once.</summary>
+    private void UrgeAll()
+    {
+        var first = _first + _count;
+        while (first > _first && _entries[first - 1].Phase != EntryPhase.Stored) first--;      // what is written is before what is not
+        for (; first < _first + _count; first++)
+            if (_entries[first].Phase == EntryPhase.Queued) Store.Urge(_entries[first]);
     }
 
     private void LookForFlush()

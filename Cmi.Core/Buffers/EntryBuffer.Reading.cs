@@ -5,7 +5,7 @@ namespace Cmi.Buffers;
 // Reading: from memory at once; from the device by a worker, a few entries ahead of a reader that goes through from one end to the other.
 internal sealed partial class EntryBuffer
 {
-    private const int MaxReadAhead = 4;                             // fewer where memory is scarce
+    private const int MaxReadAhead = 16;                             // fewer where memory is scarce
 
     // Memory that quick readers hold comes back sooner, and sessions give back after 10 ms what their clients do not take.
     private const long PatienceMs = 20;
@@ -162,10 +162,13 @@ internal sealed partial class EntryBuffer
             if (_fetched[i] != entry && (_fetched[i].Start < entry.Start || _fetched[i].Start > entry.End + (MaxReadAhead * Block.Largest))) DropFetched(_fetched[i]);
         if (!_isSequential) return;
         var at = IndexOf(entry);
+        var begun = false;
         for (var ahead = 1; ahead <= MaxReadAhead && at + ahead < _first + _count; ahead++)
         {
             var next = _entries[at + ahead];
             if (next.Phase != EntryPhase.Stored || next.IsFetching || next.Block is not null) continue;
+            if (!begun && ahead > MaxReadAhead / 2) return;        // several are read in one go
+            begun = true;
             if (!TryFetch(next, small: false, ahead: true)) return;
         }
     }
@@ -177,7 +180,7 @@ internal sealed partial class EntryBuffer
         var count = small ? Math.Min(SmallRead, entry.Length - from) : entry.Length;
         if (Store.Memory.TryTakeForReading(Block.CapacityFor(count), ahead) is not { } block) return false;
         entry.IsFetching = true;
-        Store.Fetch(new(entry, entry.Stored!, block, from, count));
+        Store.Fetch(new(entry, entry.Stored!, block, from, count, ahead));
         return true;
     }
 

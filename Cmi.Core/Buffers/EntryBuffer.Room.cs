@@ -13,7 +13,7 @@ internal sealed partial class EntryBuffer
 
     private int Needed => _expected - Length is > 0 and < Block.Largest and { } left ? (int)left : Block.Largest;
 
-    private long RoomBytes => _tail is null && Needed < Block.Largest ? Block.SizeOf(Block.CapacityFor(Needed)) : EntryLoop.RoomBytes;
+    private long RoomBytes => _tail is null && Needed < Block.Largest ? Block.CapacityFor(Needed) : EntryLoop.RoomBytes;
 
     public ValueTask<Room> WaitForRoomAsync(CancellationToken cancellationToken)
     {
@@ -25,6 +25,7 @@ internal sealed partial class EntryBuffer
         var wait = _roomWait = new(TaskCreationOptions.RunContinuationsAsynchronously);
         if (cancellationToken.CanBeCanceled)
             _roomCancellation = cancellationToken.UnsafeRegister(_ => Loop.Post(_ => CancelRoom(wait, cancellationToken), null), null);
+        if (_unwritten > Store.Memory.FewUnwrittenPerBuffer) UrgeAll();       // it waits for its own content
         QueueForRoom();
 
         // What was under way may have ended before this buffer was in the queue.
@@ -76,9 +77,8 @@ internal sealed partial class EntryBuffer
 
     private Block? TryTake(int capacity)
     {
-        var size = Block.SizeOf(capacity);
-        if (_promised < size) return _owner.TryTake(capacity);
-        _promised -= size;
+        if (_promised < capacity) return _owner.TryTake(capacity);
+        _promised -= capacity;
         if (!_promiseEnds)
         {
             _promiseEnds = true;                                   // it holds for what is asked for at once, not for ever
@@ -104,7 +104,7 @@ internal sealed partial class EntryBuffer
     {
         if (_queuedForRoom) return;
         _queuedForRoom = true;
-        Store.Memory.WaitForRoom(this);
+        Store.WaitForRoom(this);
     }
 
     private void CancelRoom(TaskCompletionSource<Room> wait, CancellationToken cancellationToken)

@@ -46,6 +46,8 @@ internal sealed partial class EntryBuffer : IFlushableBuffer
 
     public BufferState State { get; private set; }
 
+    public EntryLoop Owner => _owner;
+
     private EntryBufferStore Store => _owner.Store;
 
     private int TailRoom => _tail is { } tail ? tail.Block!.Capacity - tail.Length : 0;
@@ -172,7 +174,7 @@ internal sealed partial class EntryBuffer : IFlushableBuffer
         if (larger is null) return false;
         tail.Block.Content(0, tail.Length).CopyTo(larger.Content(0, tail.Length));
         var smaller = tail.Block;
-        _unwritten += larger.Size - smaller.Size;
+        _unwritten += larger.Capacity - smaller.Capacity;
         tail.Block = larger;
         _owner.LetGo(smaller);
         return true;
@@ -185,7 +187,7 @@ internal sealed partial class EntryBuffer : IFlushableBuffer
         var block = TryTake(Block.CapacityFor(Math.Max(wanted, atLeast))) ?? TryTake(Block.CapacityFor(atLeast));
         if (block is null) throw new InvalidOperationException("There is no room. Ask WaitForRoomAsync before.");
         _tail = new(this, Length, Store.NextId(_id, _made++), block);
-        _unwritten += block.Size;
+        _unwritten += block.Capacity;
         Append(_tail);
         _owner.AddTail(_tailNode);
     }
@@ -195,15 +197,15 @@ internal sealed partial class EntryBuffer : IFlushableBuffer
     {
         _flushWanted = false;
         if (_tail is not { } tail) return;
-        if (tail.End <= _released)
+        if (tail.Length == 0 || tail.End <= _released)
         {
-            DropTail();                                            // nobody needs it any more, or nothing is in it
+            DropTail();                                            // nothing is in it, or nobody needs it any more
             return;
         }
         _owner.RemoveTail(_tailNode);
         _tail = null;
         tail.Phase = EntryPhase.Queued;
-        Store.Write(tail);
+        Store.Write(tail, isUrgent: _flush is not null);
     }
 
     private void DropTail()
@@ -242,7 +244,11 @@ internal sealed partial class EntryBuffer : IFlushableBuffer
         _entries[_first++] = null!;
         if (--_count == 0) _first = 0;
         _held -= entry.Length;
-        if (entry.TryLeaveQueue(EntryPhase.GivenUp)) Store.RetryParked();
+        if (entry.TryLeaveQueue(EntryPhase.GivenUp))
+        {
+            Store.Withdraw(entry);
+            Store.RetryParked();
+        }
         if (entry.IsFetching || entry.Phase == EntryPhase.Writing)
         {
             entry.IsFreed = true;
@@ -269,7 +275,7 @@ internal sealed partial class EntryBuffer : IFlushableBuffer
     {
         if (entry.Block is not { } block) return;
         entry.Block = null;
-        _unwritten -= block.Size;
+        _unwritten -= block.Capacity;
         _owner.LetGo(block);
     }
 

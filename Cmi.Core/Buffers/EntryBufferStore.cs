@@ -11,10 +11,6 @@ namespace Cmi.Buffers;
 /// </summary>
 internal sealed class EntryBufferStore : IBufferStore, IMeasuredBufferStore, ITrimmableBufferStore
 {
-    // Entries that were given up while they waited stay in the queue, without their memory, until a worker comes by: with a device that hangs, and
-    // contents that come and go, only this bounds them.
-    private const int MaxQueued = 16_384;
-
     private readonly EntryStoreOptions _options;
     private readonly EntryWorkers _workers;
     private readonly Lock _adding = new();
@@ -87,7 +83,6 @@ internal sealed class EntryBufferStore : IBufferStore, IMeasuredBufferStore, ITr
             WasFull(loop);
             return null;
         }
-        if (_workers.Queued >= MaxQueued) return null;
         return new EntryBuffer(LoopOf(loop), Interlocked.Increment(ref _buffers), expectedBytes);
     }
 
@@ -126,7 +121,18 @@ internal sealed class EntryBufferStore : IBufferStore, IMeasuredBufferStore, ITr
 
     public EntryId NextId(ulong buffer, uint index) => new(_generation, buffer, index, Interlocked.Increment(ref _sequence));
 
-    public void Write(BufferEntry entry) => _workers.Write(entry);
+    public void Write(BufferEntry entry, bool isUrgent) => _workers.Write(entry, isUrgent);
+
+    public void Urge(BufferEntry entry) => _workers.Urge(entry);
+
+    public void Withdraw(BufferEntry entry) => _workers.Withdraw(entry);
+
+    /// <summary>Has the buffer look again for room, in its turn; what waits to be written makes it.</summary>
+    public void WaitForRoom(EntryBuffer buffer)
+    {
+        Memory.WaitForRoom(buffer);
+        _workers.MemoryIsWanted();
+    }
 
     public void CountWritten() => _workers.CountDone();
 
@@ -139,7 +145,7 @@ internal sealed class EntryBufferStore : IBufferStore, IMeasuredBufferStore, ITr
     }
 
     /// <summary>Whether content of that size will find a place on the device.</summary>
-    public bool HasDeviceRoom(long bytes) => _parkedCount == 0 && FreeBytes >= bytes + EntrySeal.HeaderBytes + EntrySeal.MaxTrailerBytes;
+    public bool HasDeviceRoom(long bytes) => _parkedCount == 0 && FreeBytes >= bytes;
 
     /// <summary>Whether that may turn out so: what is just being written counts twice, in memory and on the device.</summary>
     public bool MayHaveDeviceRoom(long bytes) => _parkedCount == 0 && _workers.Unwritten > 0 && Device.CapacityBytes - Device.UsedBytes >= bytes;
@@ -164,7 +170,7 @@ internal sealed class EntryBufferStore : IBufferStore, IMeasuredBufferStore, ITr
             _parked.Clear();
             _parkedCount = 0;
         }
-        foreach (var entry in parked) Write(entry);
+        foreach (var entry in parked) Write(entry, isUrgent: true);
     }
 
     /// <summary>Has a look at a device that is full from time to time: others may have made room on it.</summary>

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 
 namespace Cmi.Buffers;
@@ -5,16 +6,17 @@ namespace Cmi.Buffers;
 /// <summary>
 /// What the buffers of one loop share: memory drawn for the content that comes next, those buffers whose last piece is not on its way to the device, and
 /// the slices that are out.
-/// <para>Threading: the loop, except <see cref="RequestFlush"/>.</para>
+/// <para>Threading: the loop, except <see cref="RequestFlush"/>, <see cref="AddDone"/> and <see cref="PostDone"/>: any thread.</para>
 /// </summary>
 internal sealed class EntryLoop(EntryBufferStore store, ILoop loop) : IBufferSliceOwner
 {
     /// <summary>What 65,536 bytes may take that come in pieces: one block of each size, since a small one gives way to a larger one by copying.</summary>
-    public static readonly long RoomBytes =
-        Block.SizeOf(1 << 10) + Block.SizeOf(4 << 10) + Block.SizeOf(16 << 10) + Block.SizeOf(Block.Largest);
+    public const long RoomBytes = Block.Smallest + (4 << 10) + (16 << 10) + Block.Largest;
 
     private readonly LinkedList<EntryBuffer> _tails = new();       // the oldest first
     private readonly SliceLeases _leases = new();
+    private readonly ConcurrentQueue<object> _done = new();        // by workers; one for each entry at most
+    private int _donePosted;
     private long _reserved;
     private int _flushRequested;
 
@@ -49,9 +51,8 @@ internal sealed class EntryLoop(EntryBufferStore store, ILoop loop) : IBufferSli
 
     public Block? TryTake(int capacity)
     {
-        var size = Block.SizeOf(capacity);
-        if (!EnsureRoom(size)) return null;
-        _reserved -= size;
+        if (!EnsureRoom(capacity)) return null;
+        _reserved -= capacity;
         return store.Memory.TakeReserved(capacity);
     }
 
@@ -106,6 +107,26 @@ internal sealed class EntryLoop(EntryBufferStore store, ILoop loop) : IBufferSli
     public void RequestFlush()
     {
         if (Interlocked.Exchange(ref _flushRequested, 1) == 0) loop.Post(static l => ((EntryLoop)l!).Flush(), this);
+    }
+
+    /// <summary>Takes what a worker has done, for when the loop is woken next. From any thread.</summary>
+    /// <param name="done">A <see cref="BufferEntry"/> that was written, or a <see cref="FetchJob"/>.</param>
+    public void AddDone(object done) => _done.Enqueue(done);
+
+    /// <summary>Wakes the loop for what was done. From any thread.</summary>
+    public void PostDone()
+    {
+        if (Interlocked.Exchange(ref _donePosted, 1) == 0) loop.Post(static l => ((EntryLoop)l!).TakeDone(), this);
+    }
+
+    private void TakeDone()
+    {
+        Interlocked.Exchange(ref _donePosted, 0);                  // before the first look: what comes after it posts again
+        while (_done.TryDequeue(out var done))
+        {
+            if (done is BufferEntry written) written.Buffer.Written(written);
+            else if (done is FetchJob fetched) fetched.Entry.Buffer.Fetched(fetched);
+        }
     }
 
     private void Flush()

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 
 namespace Cmi.Buffers;
@@ -11,17 +12,18 @@ namespace Cmi.Buffers;
 /// <param name="Sequence">The number of the entry in the store. Never used twice, so it is the nonce too.</param>
 internal readonly record struct EntryId(ulong Generation, ulong Buffer, uint Index, ulong Sequence);
 
+/// <summary>What proves an entry: kept in memory, out of the device's reach. <para>Threading: immutable.</para></summary>
+internal readonly record struct SealTag(ulong Low, ulong High);
+
 /// <summary>
-/// Makes entries of content: a header that says which one it is, the content, and what proves both. By AES-256-GCM, with a key that lives in the store
-/// only, the header as associated data and the sequence number as nonce; or, not encrypted, by a checksum.
+/// Makes entries of content, of the same length, so that a full one fills its pages and none besides, and proves them when they come back: by AES-256-GCM, with a
+/// key that lives in the store only, what the entry is as associated data and its sequence number as nonce; or, not encrypted, by a checksum over both.
 /// <para>Threading: one worker at a time, since AES keeps its state.</para>
 /// </summary>
 internal sealed class EntrySeal : IDisposable
 {
-    public const int HeaderBytes = 32;
-    public const int MaxTrailerBytes = TagBytes;
+    private const int IdBytes = 32;
     private const int TagBytes = 16;
-    private const int ChecksumBytes = 4;
 
     private readonly AesGcm? _aes;
 
@@ -35,54 +37,40 @@ internal sealed class EntrySeal : IDisposable
     [MemberNotNullWhen(true, nameof(_aes))]
     public bool Encrypts => _aes is not null;
 
-    /// <summary>What an entry takes beside its content.</summary>
-    public int OverheadBytes => HeaderBytes + (Encrypts ? TagBytes : ChecksumBytes);
-
     public void Dispose() => _aes?.Dispose();
 
     /// <summary>Makes an entry.</summary>
     /// <param name="id">Which one.</param>
-    /// <param name="content">Its content; where there is only a checksum it may already lie in <paramref name="into"/>, behind the place of the header.</param>
-    /// <param name="into">At least <see cref="OverheadBytes"/> more than the content.</param>
-    /// <returns>The length of the entry.</returns>
-    public int Seal(in EntryId id, ReadOnlySpan<byte> content, Span<byte> into)
+    /// <param name="content">Its content; where nothing is encrypted it is the entry.</param>
+    /// <param name="entry">As long as the content; not touched where nothing is encrypted.</param>
+    /// <returns>What proves it.</returns>
+    public SealTag Seal(in EntryId id, ReadOnlySpan<byte> content, Span<byte> entry)
     {
-        var header = into[..HeaderBytes];
-        WriteHeader(id, content.Length, header);
-        var body = into.Slice(HeaderBytes, content.Length);
-        var trailer = into.Slice(HeaderBytes + content.Length, OverheadBytes - HeaderBytes);
-        if (Encrypts)
-        {
-            Span<byte> nonce = stackalloc byte[12];
-            WriteNonce(id, nonce);
-            _aes.Encrypt(nonce, content, body, trailer, header);
-        }
-        else
-        {
-            if (!content.Overlaps(body)) content.CopyTo(body);
-            BinaryPrimitives.WriteUInt32LittleEndian(trailer, Checksum.Of(header, body));
-        }
-        return content.Length + OverheadBytes;
+        Span<byte> head = stackalloc byte[IdBytes];
+        WriteId(id, content.Length, head);
+        if (!Encrypts) return new(Checksum.Of(head, content), 0);
+        Span<byte> nonce = stackalloc byte[12];
+        WriteNonce(id, nonce);
+        Span<ulong> tag = stackalloc ulong[TagBytes / sizeof(ulong)];
+        _aes.Encrypt(nonce, content, entry, MemoryMarshal.AsBytes(tag), head);
+        return new(tag[0], tag[1]);
     }
 
-    /// <summary>Checks an entry, and makes its content readable in its place behind the header.</summary>
+    /// <summary>Checks an entry, and makes its content readable in its place.</summary>
     /// <param name="id">Which one it must be.</param>
+    /// <param name="tag">What proves it.</param>
     /// <param name="entry">The whole entry, as the device gave it.</param>
     /// <returns>Whether it is that one, and every byte is as it was; if not, the content must not be used.</returns>
-    public bool TryOpen(in EntryId id, Span<byte> entry)
+    public bool TryOpen(in EntryId id, SealTag tag, Span<byte> entry)
     {
-        if (entry.Length < OverheadBytes) return false;
-        Span<byte> header = stackalloc byte[HeaderBytes];
-        WriteHeader(id, entry.Length - OverheadBytes, header);
-        if (!entry[..HeaderBytes].SequenceEqual(header)) return false;
-        var body = entry[HeaderBytes..^(OverheadBytes - HeaderBytes)];
-        var trailer = entry[^(OverheadBytes - HeaderBytes)..];
-        if (!Encrypts) return BinaryPrimitives.ReadUInt32LittleEndian(trailer) == Checksum.Of(header, body);
+        Span<byte> head = stackalloc byte[IdBytes];
+        WriteId(id, entry.Length, head);
+        if (!Encrypts) return tag.Low == Checksum.Of(head, entry);
         Span<byte> nonce = stackalloc byte[12];
         WriteNonce(id, nonce);
         try
         {
-            _aes.Decrypt(nonce, body, trailer, body, header);
+            _aes.Decrypt(nonce, entry, MemoryMarshal.AsBytes<ulong>([tag.Low, tag.High]), entry, head);
             return true;
         }
         catch (AuthenticationTagMismatchException)
@@ -91,13 +79,13 @@ internal sealed class EntrySeal : IDisposable
         }
     }
 
-    private static void WriteHeader(in EntryId id, int length, Span<byte> header)
+    private static void WriteId(in EntryId id, int length, Span<byte> head)
     {
-        BinaryPrimitives.WriteUInt64LittleEndian(header, id.Generation);
-        BinaryPrimitives.WriteUInt64LittleEndian(header[8..], id.Buffer);
-        BinaryPrimitives.WriteUInt64LittleEndian(header[16..], id.Sequence);
-        BinaryPrimitives.WriteUInt32LittleEndian(header[24..], id.Index);
-        BinaryPrimitives.WriteInt32LittleEndian(header[28..], length);
+        BinaryPrimitives.WriteUInt64LittleEndian(head, id.Generation);
+        BinaryPrimitives.WriteUInt64LittleEndian(head[8..], id.Buffer);
+        BinaryPrimitives.WriteUInt64LittleEndian(head[16..], id.Sequence);
+        BinaryPrimitives.WriteUInt32LittleEndian(head[24..], id.Index);
+        BinaryPrimitives.WriteInt32LittleEndian(head[28..], length);
     }
 
     private static void WriteNonce(in EntryId id, Span<byte> nonce)

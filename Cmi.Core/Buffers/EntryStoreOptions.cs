@@ -7,6 +7,10 @@ internal sealed record EntryStoreOptions
     /// <value>Bytes; 16 MiB by default.</value>
     public long MaxMemoryBytes { get; init; } = 16 << 20;
 
+    /// <summary>What may wait in that memory without being written: much of what comes is read before there is more.</summary>
+    /// <value>Bytes; 0, all is written at once, by default.</value>
+    public long WriteBehindBytes { get; init; }
+
     /// <summary>No buffer is made while less than this share of the device is free.</summary>
     public double ReserveShare { get; init; } = 1.0 / 16;
 

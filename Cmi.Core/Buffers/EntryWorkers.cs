@@ -1,33 +1,38 @@
-using System.Threading.Channels;
+using System.Collections.Concurrent;
 
 namespace Cmi.Buffers;
 
 /// <summary>
-/// Where loops and the device meet: a few workers that seal and write, and others that read and unseal, so that a read never waits behind what is to be
-/// written. Each takes the oldest job. What they have done goes home through the mailbox of the buffer's loop.
-/// <para>Threading: any thread. The channels have no bound of their own: what is in them is bounded by memory, and by one fetch for each entry.</para>
+/// Where loops and the device meet: a few workers that seal and write what is due, and others that read and unseal, so that a read never waits behind what is to
+/// be written. Each takes the oldest job. What they have done goes home through the mailbox of the buffer's loop.
+/// <para>Threading: any thread. Bound: what waits is bounded by memory, and by one fetch for each entry.</para>
 /// </summary>
 internal sealed class EntryWorkers : IAsyncDisposable
 {
+    private const int ProbeBytes = 32;
+
+    private const int MostUntoldWrites = 16;                       // a loop waits for their memory only
+    private const int MostUntoldReads = 4;                         // half of them may be wanted by now
+
+    private static readonly TimeSpan Long = TimeSpan.FromMilliseconds(1);      // for one entry: then its loop is not kept waiting for the next
+
     private readonly EntryBufferStore _store;
     private readonly EntryStoreOptions _options;
     private readonly byte[] _key;
-    private readonly Channel<BufferEntry> _writes = Channel.CreateUnbounded<BufferEntry>();
-    private readonly Channel<FetchJob> _fetches = Channel.CreateUnbounded<FetchJob>();
+    private readonly WriteQueue _writes;
+    private readonly ConcurrentQueue<FetchJob> _fetches = new();
+    private readonly ConcurrentStack<Desk> _desks = new();
+    private readonly WorkerCrew _writers, _readers;
     private readonly CancellationTokenSource _stopping = new();
-    private readonly Task[] _workers;
     private Task _probing = Task.CompletedTask;
     private long _writtenBytes, _readBytes, _ioTime;
-    private int _unwritten;
 
     public EntryWorkers(EntryBufferStore store, EntryStoreOptions options, byte[] key)
     {
         (_store, _options, _key) = (store, options, key);
-        _workers =
-        [
-            .. Enumerable.Range(0, options.Writers).Select(_ => Start(WriteAllAsync)),
-            .. Enumerable.Range(0, options.Workers).Select(_ => Start(FetchAllAsync)),
-        ];
+        _writes = new(options.WriteBehindBytes, store.Memory);
+        _writers = new(options.Writers, options.Scheduler, () => _writes.IsDue, WriteAllAsync);
+        _readers = new(options.Workers, options.Scheduler, () => !_fetches.IsEmpty, FetchAllAsync);
     }
 
     public long WrittenBytes => Volatile.Read(ref _writtenBytes);
@@ -36,112 +41,125 @@ internal sealed class EntryWorkers : IAsyncDisposable
 
     public TimeSpan IoTime => _options.Time.GetElapsedTime(0, Volatile.Read(ref _ioTime));
 
-    /// <summary>Entries that wait to be written or are being written, those that were given up included.</summary>
-    public int Unwritten => Volatile.Read(ref _unwritten);
+    /// <summary>Entries that wait to be written or are being written.</summary>
+    public int Unwritten => _writes.Unwritten;
 
-    public int Queued => _writes.Reader.Count;
-
-    public void Write(BufferEntry entry)
+    /// <summary>Has an entry written when it is due.</summary>
+    /// <param name="entry">The entry.</param>
+    /// <param name="isUrgent">Whether somebody waits until it is written.</param>
+    public void Write(BufferEntry entry, bool isUrgent)
     {
-        Interlocked.Increment(ref _unwritten);
-        if (_writes.Writer.TryWrite(entry) || !entry.TryLeaveQueue(EntryPhase.Writing)) return;
-        entry.Fault = new ObjectDisposedException(nameof(IBufferStore));
-        GoHome(entry);
+        if (_writes.TryAdd(entry, isUrgent)) _writers.Call();
+        else if (entry.TryLeaveQueue(EntryPhase.Writing)) Refuse(entry);
     }
 
+    /// <summary>Has an entry written at once.</summary>
+    public void Urge(BufferEntry entry)
+    {
+        _writes.Urge(entry);
+        _writers.Call();
+    }
+
+    /// <summary>Forgets an entry that was given up.</summary>
+    public void Withdraw(BufferEntry entry) => _writes.Remove(entry);
+
+    /// <summary>Has what waits written, since somebody waits for its memory.</summary>
+    public void MemoryIsWanted() => _writers.Call();
+
     /// <summary>The loop has heard that an entry is written, or cannot be.</summary>
-    public void CountDone() => Interlocked.Decrement(ref _unwritten);
+    public void CountDone() => _writes.CountDone();
 
     public void Fetch(FetchJob job)
     {
-        if (_fetches.Writer.TryWrite(job)) return;
-        job.Fault = new ObjectDisposedException(nameof(IBufferStore));
-        GoHome(job);
+        _fetches.Enqueue(job);
+        _readers.Call();
     }
 
     /// <summary>Tries whether the device works, with an entry of nobody's.</summary>
-    public void Probe(ILoop loop) => _probing = Start(async () =>
-    {
-        Exception? fault = null;
-        var wrote = false;
-        try
+    public void Probe(ILoop loop) => _probing = Task.Factory.StartNew(
+        async () =>
         {
-            var probe = new byte[EntrySeal.HeaderBytes];
-            if (await _store.Device.WriteAsync(probe, _stopping.Token) is { } entry)
+            Exception? fault = null;
+            var wrote = false;
+            try
             {
-                try
+                var probe = new byte[ProbeBytes];
+                if (await _store.Device.WriteAsync(probe, _stopping.Token) is { } entry)
                 {
-                    await _store.Device.ReadAsync(entry, probe, _stopping.Token);
+                    try
+                    {
+                        await _store.Device.ReadAsync(entry, probe, _stopping.Token);
+                    }
+                    finally
+                    {
+                        _store.Device.Free(entry);
+                    }
+                    wrote = true;
                 }
-                finally
-                {
-                    _store.Device.Free(entry);
-                }
-                wrote = true;
             }
-        }
-        catch (Exception e)
-        {
-            fault = e;
-        }
-        loop.Post(
-            _ =>
+            catch (Exception e)
             {
-                _store.Health.Probed(loop.Now, fault);
-                if (wrote) _store.RetryParked();                   // others may have made room for what waits in memory
-            },
-            null);
-    });
+                fault = e;
+            }
+            loop.Post(
+                _ =>
+                {
+                    _store.Health.Probed(loop.Now, fault);
+                    if (wrote) _store.RetryParked();               // others may have made room for what waits in memory
+                },
+                null);
+        },
+        CancellationToken.None, TaskCreationOptions.DenyChildAttach, _options.Scheduler).Unwrap();
 
     /// <summary>Ends when the device has answered what is under way. What only waits fails.</summary>
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
-        _writes.Writer.TryComplete();
-        _fetches.Writer.TryComplete();
-        await Task.WhenAll([.. _workers, _probing]);
+        foreach (var entry in _writes.End()) Refuse(entry);
+        await Task.WhenAll(_writers.EndAsync(), _readers.EndAsync(), _probing);
+        while (_desks.TryPop(out var desk)) desk.Dispose();
         _stopping.Dispose();
     }
 
-    // A device may block, so this must not run on a loop: the scheduler takes it elsewhere, and what is awaited there comes back there.
-    private Task Start(Func<Task> work) =>
-        Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.DenyChildAttach, _options.Scheduler).Unwrap();
+    private void Refuse(BufferEntry entry)
+    {
+        entry.Fault = new ObjectDisposedException(nameof(IBufferStore));
+        entry.Buffer.Owner.AddDone(entry);
+        entry.Buffer.Owner.PostDone();
+    }
 
     private async Task WriteAllAsync()
     {
-        using var seal = new EntrySeal(_key);
-        var sealedEntry = seal.Encrypts ? new byte[Block.SizeOf(Block.Largest)] : null;
-        while (await NextAsync(_writes.Reader) is { } entry)
+        var desk = TakeDesk();
+        while (_writes.Take() is { } entry)
         {
-            if (entry.TryLeaveQueue(EntryPhase.Writing))
-            {
-                await WriteAsync(entry, seal, sealedEntry);
-                GoHome(entry);
-            }
-            else
-            {
-                CountDone();
-                _store.Memory.WakeOne();                           // who waited for its memory may have waited for the last of it
-            }
+            _writers.Call();
+            var took = await WriteAsync(entry, desk);
+            desk.Report.Add(entry.Buffer.Owner, entry, _options.Time.GetElapsedTime(0, took) >= Long ? 1 : MostUntoldWrites);
         }
+        PutBack(desk);
     }
 
-    private async Task WriteAsync(BufferEntry entry, EntrySeal seal, byte[]? sealedEntry)
+    /// <returns>How long the device took, by its clock.</returns>
+    private async ValueTask<long> WriteAsync(BufferEntry entry, Desk desk)
     {
+        var took = 0L;
         try
         {
             ObjectDisposedException.ThrowIf(_stopping.IsCancellationRequested, _store);
-            var block = entry.Block!;
-            var into = sealedEntry ?? block.Bytes;
-            var length = seal.Seal(entry.Id, block.Content(0, entry.Length).Span, into);
+            var content = entry.Block!.Content(0, entry.Length);
+            var made = desk.Seal.Encrypts ? desk.Memory.AsMemory(0, entry.Length) : content;
+            entry.Tag = desk.Seal.Seal(entry.Id, content.Span, made.Span);
             for (var attempt = 1; ; attempt++)
             {
                 var begun = _options.Time.GetTimestamp();
                 try
                 {
-                    entry.Stored = await _store.Device.WriteAsync(into.AsMemory(0, length), _stopping.Token);
-                    if (entry.Stored is not null) Interlocked.Add(ref _writtenBytes, length);
-                    return;
+                    var writing = _store.Device.WriteAsync(made, _stopping.Token);
+                    if (!writing.IsCompleted) desk.Report.Tell();
+                    entry.Stored = await writing;
+                    if (entry.Stored is not null) Interlocked.Add(ref _writtenBytes, made.Length);
+                    break;
                 }
                 catch (IOException) when (attempt == 1)
                 {
@@ -149,7 +167,7 @@ internal sealed class EntryWorkers : IAsyncDisposable
                 }
                 finally
                 {
-                    Interlocked.Add(ref _ioTime, _options.Time.GetTimestamp() - begun);
+                    took += _options.Time.GetTimestamp() - begun;
                 }
             }
         }
@@ -157,47 +175,63 @@ internal sealed class EntryWorkers : IAsyncDisposable
         {
             entry.Fault = e;
         }
+        Interlocked.Add(ref _ioTime, took);
+        return took;
     }
 
     private async Task FetchAllAsync()
     {
-        using var seal = new EntrySeal(_key);
-        byte[]? whole = null;                                      // of entries of which only a part is wanted
-        while (await NextAsync(_fetches.Reader) is { } job)
+        var desk = TakeDesk();
+        while (_fetches.TryDequeue(out var job))
         {
+            _readers.Call();
             var begun = _options.Time.GetTimestamp();
-            try
-            {
-                ObjectDisposedException.ThrowIf(_stopping.IsCancellationRequested, _store);
-                var into = job.IsWhole ? job.Block.Bytes : whole ??= new byte[Block.SizeOf(Block.Largest)];
-                var entry = into.AsMemory(0, job.Stored.Length);
-                await _store.Device.ReadAsync(job.Stored, entry, _stopping.Token);
-                Interlocked.Add(ref _readBytes, entry.Length);
-                if (!seal.TryOpen(job.Entry.Id, entry.Span)) throw new InvalidDataException("An entry came back corrupted.");
-                if (!job.IsWhole) entry.Slice(EntrySeal.HeaderBytes + job.From, job.Count).CopyTo(job.Block.Content(0, job.Count));
-            }
-            catch (Exception e)
-            {
-                job.Fault = e;
-                if (!_stopping.IsCancellationRequested) _store.Health.ReadFailed(e);
-            }
-            Interlocked.Add(ref _ioTime, _options.Time.GetTimestamp() - begun);
-            GoHome(job);
+            await FetchAsync(job, desk);
+            var took = _options.Time.GetTimestamp() - begun;
+            Interlocked.Add(ref _ioTime, took);
+            desk.Report.Add(job.Entry.Buffer.Owner, job, !job.IsAhead || _options.Time.GetElapsedTime(0, took) >= Long ? 1 : MostUntoldReads);
         }
+        PutBack(desk);
     }
 
-    // Not ReadAllAsync: it would have a wake-up go through the thread pool before it comes back to the scheduler.
-    private static async ValueTask<T?> NextAsync<T>(ChannelReader<T> jobs)
-        where T : class
+    private async ValueTask FetchAsync(FetchJob job, Desk desk)
     {
-        for (; ; )
+        try
         {
-            if (jobs.TryRead(out var job)) return job;
-            if (!await jobs.WaitToReadAsync()) return null;
+            ObjectDisposedException.ThrowIf(_stopping.IsCancellationRequested, _store);
+            var entry = (job.IsWhole ? job.Block.Bytes : desk.Memory).AsMemory(0, job.Stored.Length);
+            var reading = _store.Device.ReadAsync(job.Stored, entry, _stopping.Token);
+            if (!reading.IsCompleted) desk.Report.Tell();
+            await reading;
+            Interlocked.Add(ref _readBytes, entry.Length);
+            if (!desk.Seal.TryOpen(job.Entry.Id, job.Entry.Tag, entry.Span)) throw new InvalidDataException("An entry came back corrupted.");
+            if (!job.IsWhole) entry.Slice(job.From, job.Count).CopyTo(job.Block.Content(0, job.Count));
+        }
+        catch (Exception e)
+        {
+            job.Fault = e;
+            if (!_stopping.IsCancellationRequested) _store.Health.ReadFailed(e);
         }
     }
 
-    private static void GoHome(BufferEntry entry) => entry.Buffer.Loop.Post(static e => ((BufferEntry)e!).Buffer.Written((BufferEntry)e!), entry);
+    private Desk TakeDesk() => _desks.TryPop(out var desk) ? desk : new(_key);
 
-    private static void GoHome(FetchJob job) => job.Entry.Buffer.Loop.Post(static j => ((FetchJob)j!).Entry.Buffer.Fetched((FetchJob)j!), job);
+    private void PutBack(Desk desk)
+    {
+        desk.Report.Tell();
+        _desks.Push(desk);
+    }
+
+    /// <summary>What a worker needs: there are as many as were ever at work at once.</summary>
+    private sealed class Desk(byte[] key) : IDisposable
+    {
+        public EntrySeal Seal { get; } = new(key);
+
+        public DoneReport Report { get; } = new();
+
+        /// <summary>For an entry as it is on the device: encrypted, or one of which only a part is wanted.</summary>
+        public byte[] Memory => field ??= new byte[Block.Largest];
+
+        public void Dispose() => Seal.Dispose();
+    }
 }

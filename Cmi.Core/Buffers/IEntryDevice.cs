@@ -1,7 +1,7 @@
 namespace Cmi.Buffers;
 
 /// <summary>
-/// Where a store keeps pieces of content that it has moved out of memory, each with its header and seal: a log, or slots of files. It knows nothing of
+/// Where a store keeps pieces of content that it has moved out of memory, each sealed: a log, or slots of files. It knows nothing of
 /// buffers, loops or keys. This is all in which flash and disk differ.
 /// <para>Threading: any thread, several at once, but never a loop's: writing and reading may block.</para>
 /// </summary>
@@ -19,7 +19,7 @@ internal interface IEntryDevice : IAsyncDisposable
     long UsedBytes { get; }
 
     /// <summary>Takes an entry.</summary>
-    /// <param name="entry">Its bytes, header and seal included; not kept after the call has completed.</param>
+    /// <param name="entry">Its bytes; not kept after the call has completed.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>The entry, once <see cref="ReadAsync"/> can give it; <see langword="null"/>: the device is full.</returns>
     /// <exception cref="IOException">The device failed; the entry is not there. Later entries may find a new place.</exception>
@@ -41,6 +41,6 @@ internal interface IEntryDevice : IAsyncDisposable
 /// <summary>An entry that a device holds; where that is may change while it lives. <para>Threading: the device's.</para></summary>
 internal interface IDeviceEntry
 {
-    /// <summary>Its bytes, header and seal included.</summary>
+    /// <summary>Its bytes.</summary>
     int Length { get; }
 }

@@ -47,6 +47,24 @@ public abstract partial class BufferStoreContract
     }
 
     [Test]
+    public void MemoryThatNothingWasPutInto_IsNoContent([Values(0, 100, 65_536, 131_072)] int before)
+    {
+        var buffer = Create();
+        if (before > 0) Append(buffer, before);
+        Assert.That(WaitForRoom(buffer), Is.EqualTo(Room.Ok));
+        On(() =>
+        {
+            buffer.GetMemory(1);
+            buffer.Advance(0);
+            buffer.Complete();
+        });
+        if (buffer is IFlushableBuffer flushable) Loop.Wait(() => flushable.FlushAsync(CancellationToken.None));
+        Assert.That((buffer.Length, buffer.State), Is.EqualTo(((long)before, BufferState.Whole)));
+        AssertContent(buffer, 0, before);
+        Assert.That(Read(buffer, before, 1), Is.Empty);
+    }
+
+    [Test]
     public void ContentLargerThanAnyPiece_IsWhole()
     {
         const long Count = (5 << 20) + 13;

@@ -17,12 +17,16 @@ public sealed class EntrySealTests(bool encrypt)
     [TearDown]
     public void TearDown() => _seal.Dispose();
 
+    private SealTag _tag;
+
     private byte[] Seal(byte[] content, EntryId? id = null)
     {
-        var entry = new byte[content.Length + _seal.OverheadBytes];
-        Assert.That(_seal.Seal(id ?? Id, content, entry), Is.EqualTo(entry.Length));
-        return entry;
+        var entry = new byte[content.Length];
+        _tag = _seal.Seal(id ?? Id, content, entry);
+        return encrypt ? entry : content;
     }
+
+    private bool TryOpen(EntryId id, Span<byte> entry) => _seal.TryOpen(id, _tag, entry);
 
     private static byte[] Content(int length, int seed = 1)
     {
@@ -34,21 +38,20 @@ public sealed class EntrySealTests(bool encrypt)
     [Test]
     public void Opened_GivesTheContentInPlace([Values(0, 1, 7, 8, 31, 32, 33, 1_000, 65_535, 65_536)] int length)
     {
-        var content = Content(length);
-        var entry = Seal(content);
-        Assert.That(_seal.TryOpen(Id, entry));
-        Assert.That(entry.AsSpan(EntrySeal.HeaderBytes, length).SequenceEqual(content));
+        var entry = Seal(Content(length));
+        Assert.That(TryOpen(Id, entry));
+        Assert.That(entry, Is.EqualTo(Content(length)));
     }
 
     [Test]
-    public void AnyFlippedBit_IsFound([Values(0, 1, 9, 40, 100, 133)] int length)
+    public void AnyFlippedBit_IsFound([Values(1, 9, 40, 100, 133)] int length)
     {
         var entry = Seal(Content(length));
         for (var bit = 0; bit < entry.Length * 8; bit++)
         {
             var damaged = entry.ToArray();
             damaged[bit / 8] ^= (byte)(1 << (bit % 8));
-            Assert.That(_seal.TryOpen(Id, damaged), Is.False, $"bit {bit}");
+            Assert.That(TryOpen(Id, damaged), Is.False, $"bit {bit}");
         }
     }
 
@@ -61,7 +64,7 @@ public sealed class EntrySealTests(bool encrypt)
         {
             var damaged = entry.ToArray();
             damaged[random.Next(entry.Length)] ^= (byte)random.Next(1, 256);
-            Assert.That(_seal.TryOpen(Id, damaged), Is.False);
+            Assert.That(TryOpen(Id, damaged), Is.False);
         }
     }
 
@@ -69,16 +72,16 @@ public sealed class EntrySealTests(bool encrypt)
     public void WordsThatChangedPlaces_AreFound([Values(1, 4, 5, 13)] int apart)
     {
         var entry = Seal(Content(512));
-        var words = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ulong>(entry.AsSpan(EntrySeal.HeaderBytes));
+        var words = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ulong>(entry.AsSpan());
         (words[2], words[2 + apart]) = (words[2 + apart], words[2]);
-        Assert.That(_seal.TryOpen(Id, entry), Is.False);
+        Assert.That(TryOpen(Id, entry), Is.False);
     }
 
     [Test]
-    public void TornEntry_IsFound([Values(0, 31, 32, 35, 36, 48, 500, 999)] int length)
+    public void TornEntry_IsFound([Values(0, 1, 32, 500, 999)] int length)
     {
         var entry = Seal(Content(1_000));
-        Assert.That(_seal.TryOpen(Id, entry.AsSpan(0, length)), Is.False);
+        Assert.That(TryOpen(Id, entry.AsSpan(0, length)), Is.False);
     }
 
     [Test]
@@ -86,8 +89,8 @@ public sealed class EntrySealTests(bool encrypt)
     {
         var entry = Seal(Content(100));
         EntryId[] others = [Id with { Generation = 1 }, Id with { Buffer = 43 }, Id with { Index = 8 }, Id with { Sequence = 100 }];
-        foreach (var other in others) Assert.That(_seal.TryOpen(other, entry.ToArray()), Is.False, other.ToString());
-        Assert.That(_seal.TryOpen(Id, entry));
+        foreach (var other in others) Assert.That(TryOpen(other, entry.ToArray()), Is.False, other.ToString());
+        Assert.That(TryOpen(Id, entry));
     }
 
     [Test]
@@ -96,7 +99,7 @@ public sealed class EntrySealTests(bool encrypt)
         var content = Content(1_000);
         var entry = Seal(content);
         Assert.That(entry.AsSpan().IndexOf(content.AsSpan(100, 16)) < 0, Is.EqualTo(encrypt));
-        Assert.That(Seal(content, Id with { Sequence = 100 }).AsSpan(EntrySeal.HeaderBytes).SequenceEqual(entry.AsSpan(EntrySeal.HeaderBytes)), Is.False);
+        if (encrypt) Assert.That(Seal(content, Id with { Sequence = 100 }), Is.Not.EqualTo(entry));
     }
 
     [Test]
@@ -105,6 +108,6 @@ public sealed class EntrySealTests(bool encrypt)
         if (!encrypt) return;
         var entry = Seal(Content(100));
         using var other = new EntrySeal([.. _key.Reverse()]);
-        Assert.That(other.TryOpen(Id, entry), Is.False);
+        Assert.That(other.TryOpen(Id, _tag, entry), Is.False);
     }
 }

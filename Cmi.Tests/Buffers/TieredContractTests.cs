@@ -32,7 +32,7 @@ public sealed class TieredOverDiskContractTests : BufferStoreContract
     protected override IBufferStore CreateStore()
     {
         _path = Directory.CreateTempSubdirectory("cmi-tests-").FullName;
-        return new TieredBufferStore([new RamBufferStore(new() { MaxTotalBytes = 1 << 20 }), new DiskBufferStore(new() { Path = _path, MaxTotalBytes = 1L << 30 })]);
+        return new TieredBufferStore([new RamBufferStore(new() { MaxTotalBytes = 1 << 20 }), new DiskBufferStore(new() { Path = _path, MaxTotalBytes = 1L << 30, MaxMemoryBytes = 16 << 20 })]);
     }
 
     protected override void AssertNothingIsLeft(IBufferStore store)

@@ -20,6 +20,8 @@ internal static class Report
             quiet: look at the ratios. They are medians of the ratios of one round each, with the lowest and the highest.
 
             CPU is the user and system time of all processes of the proxy while the clients counted. Every reply's status, length and identity was checked.
+
+            What stores cost by themselves is [a page of its own](benchmarks-stores.md).
             """);
         page.AppendLine();
         page.AppendLine(CultureInfo.InvariantCulture, $"A measurement took {Range(results.Measurements.Select(one => one.Seconds))} s, but large replies as long as they took. Before it, programs that are compiled just in time (CMI, YARP) were warmed up by {Range(results.Measurements.Select(one => one.WarmSeconds))} s of the same load, at most {Bench.MaxLargeWarmSeconds} s before large replies; the others by 1 s.");

@@ -14,9 +14,9 @@ internal sealed class StoresPage
 
         Written by `dotnet run -c Release --project benchmarks/Stores -- all DIRECTORY`. {Environment.ProcessorCount} processors, {RuntimeInformation.OSDescription},
         .NET {Environment.Version}. Each figure is the median of rounds in which everything is measured in turn; ratios are medians of the ratios of one round.
-        What stores do for a proxy as a whole is on the page about [proxies](../benchmarks/README.md); why they are as they are is in
-        [decision 12](decisions/0012-one-store-two-devices.md), [8](decisions/0008-flash-is-a-log-on-files-of-our-own.md) and
-        [16](decisions/0016-slow-clients-hold-no-memory.md).
+        What stores do for a proxy as a whole is on the page about [proxies](benchmarks.md); why they are as they are is in
+        [decision 12](decisions/0012-one-store-two-devices.md), [8](decisions/0008-flash-is-a-log-on-files-of-our-own.md),
+        [16](decisions/0016-slow-clients-hold-no-memory.md) and [20](decisions/0020-content-is-written-when-memory-is-wanted.md).
 
         """);
 

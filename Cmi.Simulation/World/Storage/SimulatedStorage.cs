@@ -42,7 +42,7 @@ internal sealed class SimulatedStorage
         var drive = new SimulatedDrive(_world, plan, unchecked((_world.Scenario.Seed * 31) + index));
         if (plan.Medium == Medium.Disk)
         {
-            var options = new DiskBufferOptions { MaxTotalBytes = plan.Bytes, MaxMemoryBytes = BlockMemory.LowestLimit, Encrypt = false };
+            var options = new DiskBufferOptions { MaxTotalBytes = plan.Bytes, MaxMemoryBytes = BlockMemory.LowestLimit, WriteBehindBytes = 0, Encrypt = false };
             var disk = new DiskBufferStore(options, null, () => new SimulatedFile(drive), _workers, _world.Time);
             _onDrives.Add(disk.Entries);
             return disk;

@@ -26,7 +26,7 @@ public sealed class DiskBufferStoreLoadTests
     [Platform(Exclude = "Win")]
     public async Task DirectoryVanishes_NothingIsLostAndItIsMadeAgainWhenNeeded()
     {
-        await using var store = new DiskBufferStore(new() { Path = _path, MaxTotalBytes = 64 * MiB });
+        await using var store = new DiskBufferStore(new() { Path = _path, MaxTotalBytes = 64 * MiB, WriteBehindBytes = 0 });
         var loop = new ManualLoop();
         var before = Write(store, loop, 300 * KiB, 1);
         Directory.Delete(_path, recursive: true);
@@ -43,7 +43,7 @@ public sealed class DiskBufferStoreLoadTests
     public async Task TensOfThousandsOfContents_AreKeptApart()
     {
         const int Count = 50_000;
-        await using var store = new DiskBufferStore(new() { Path = _path, MaxTotalBytes = 512 * MiB });
+        await using var store = new DiskBufferStore(new() { Path = _path, MaxTotalBytes = 512 * MiB, MaxMemoryBytes = 16 * MiB });
         var loop = new ManualLoop();
         var buffers = new IBuffer[Count];
         loop.Wait(async () =>
@@ -65,7 +65,7 @@ public sealed class DiskBufferStoreLoadTests
     [Category("Slow")]
     public async Task OneGibibyte_IsWholeWithinTheMemory([Values] bool encrypt)
     {
-        await using var store = new DiskBufferStore(new() { Path = _path, MaxTotalBytes = 4L << 30, Encrypt = encrypt });
+        await using var store = new DiskBufferStore(new() { Path = _path, MaxTotalBytes = 4L << 30, MaxMemoryBytes = 16 * MiB, Encrypt = encrypt });
         var loop = new ManualLoop();
         var buffer = Write(store, loop, 1L << 30, 5);
         Assert.That(store.Entries.Memory.Writing, Is.LessThanOrEqualTo(8 * MiB));
@@ -105,7 +105,7 @@ public sealed class DiskBufferStoreLoadTests
         if (!await RunAsync("mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", _path)) Assert.Ignore("Mounting is not permitted here.");
         try
         {
-            await using var store = new DiskBufferStore(new() { Path = _path, MaxTotalBytes = 1L << 30, MaxShare = 1 });
+            await using var store = new DiskBufferStore(new() { Path = _path, MaxTotalBytes = 1L << 30, MaxMemoryBytes = 16 * MiB, MaxShare = 1 });
             Assert.That(store.CapacityBytes, Is.InRange(16 * MiB, 24 * MiB), "it takes what is there");
             var other = Path.Combine(_path, "another program's");
             await File.WriteAllBytesAsync(other, new byte[12 * MiB]);

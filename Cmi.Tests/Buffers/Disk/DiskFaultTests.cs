@@ -148,6 +148,8 @@ public sealed class DiskFaultTests
         rig.AssertContent(second, salt: 2);
         Assert.That((second.State, rig.Store.GetUsage()[0].Failures), Is.EqualTo((BufferState.Open, 0L)), "full is no failure");
 
+        // Whether others have made room is looked at now and then; what that found must not come after what is found below.
+        rig.TurnUntil(() => !rig.Store.Entries.Health.IsProbing);
         rig.Disk.WriteFault = _ => null;
         rig.Dispose(first);
         rig.Settle();
@@ -210,7 +212,7 @@ public sealed class DiskFaultTests
     }
 
     [Test]
-    public async Task FlippedByte_IsNeverDelivered([Values] bool encrypt, [Values(0, 20, 31, 32, 40_000, 65_567, 65_570)] int at)
+    public async Task FlippedByte_IsNeverDelivered([Values] bool encrypt, [Values(0, 1, 32, 40_000, 65_535, 65_536, 65_540)] int at)
     {
         await using var rig = new StoreRig(o => o.Encrypt = encrypt);
         var buffer = rig.Whole(200 * KiB);
@@ -232,7 +234,7 @@ public sealed class DiskFaultTests
                 refused++;
             }
         }
-        Assert.That(refused, Is.EqualTo(at < 65_536 + EntrySeal.HeaderBytes + (encrypt ? 16 : 4) ? 1 : 0));
+        Assert.That(refused, Is.EqualTo(1));
         Assert.That(rig.Store.GetUsage()[0].Failures - before, Is.InRange(refused, 3 * refused), "counted, read ahead or not");
         rig.AssertContent(second, salt: 3);
         rig.End();

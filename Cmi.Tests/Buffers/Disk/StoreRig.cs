@@ -11,7 +11,7 @@ internal sealed class StoreRig : IAsyncDisposable
 
     public StoreRig(Action<DiskBufferOptions>? configure = null, Action<ScriptedDisk>? script = null)
     {
-        var options = new DiskBufferOptions { MaxTotalBytes = 64 << 20 };
+        var options = new DiskBufferOptions { MaxTotalBytes = 64 << 20, MaxMemoryBytes = 16 << 20, WriteBehindBytes = 0 };
         configure?.Invoke(options);
         script?.Invoke(Disk);
         Store = new(options, Log, Disk.Open);

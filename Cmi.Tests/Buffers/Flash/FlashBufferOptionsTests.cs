@@ -63,7 +63,7 @@ public sealed class FlashBufferOptionsTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(new[] { layout.SegmentBytes, layout.PageBytes, layout.MemoryBytes }.Select(long.IsPow2), Is.All.True);
-            Assert.That(layout.MaxEntryBytes, Is.GreaterThanOrEqualTo(Block.SizeOf(Block.Largest)));
+            Assert.That(layout.MaxEntryBytes, Is.GreaterThanOrEqualTo(Block.Largest));
             Assert.That(layout.SegmentBytes, Is.LessThanOrEqualTo(capacity / 16).And.GreaterThanOrEqualTo(layout.PageBytes));
             Assert.That(layout.MemoryBytes, Is.LessThanOrEqualTo(memory).And.GreaterThanOrEqualTo(layout.PageBytes * 4));
         }

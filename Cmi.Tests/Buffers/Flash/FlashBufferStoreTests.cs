@@ -47,7 +47,7 @@ public sealed class FlashBufferStoreTests
     {
         using var files = SmallFileSystem.Mount(mebibytes: 48);
         var (loop, log) = (new ManualLoop(), new EngineTestLog());
-        var store = new FlashBufferStore(new() { Path = files.Path, MaxTotalBytes = 40 << 20, MaxShare = 1, LogMemoryBytes = 4 << 20 }, log, change: null);
+        var store = new FlashBufferStore(new() { Path = files.Path, MaxTotalBytes = 40 << 20, MaxShare = 1, MaxMemoryBytes = 16 << 20, LogMemoryBytes = 4 << 20 }, log, change: null);
 
         // Others take what the store was promised.
         var other = Path.Combine(files.Path, "other");
