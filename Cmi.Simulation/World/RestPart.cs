@@ -12,6 +12,7 @@ namespace Cmi.Simulation.World;
 internal readonly record struct RestPart(int First, int Last, int Total, int Version)
 {
     private const int Excess = 5;
+    private const int NobodysVersion = 3;                           // no plan has it: with that of an earlier attempt it would be the rest of that one
 
     /// <summary>Decides what it gives.</summary>
     /// <param name="request">What is asked for.</param>
@@ -27,7 +28,7 @@ internal readonly record struct RestPart(int First, int Last, int Total, int Ver
             RestAnswer.Right when attempt.RestTag == Tag(request.Id, plan.Version) => right,
             RestAnswer.Elsewhere when plan.Bytes > 1 => right with { First = from > 0 ? from - 1 : 1 },
             RestAnswer.Longer => right with { Last = right.Last + Excess, Total = right.Total + Excess },
-            RestAnswer.OtherVersion => right with { Version = plan.Version + 1 },
+            RestAnswer.OtherVersion => right with { Version = NobodysVersion },
             _ => null,
         };
     }
