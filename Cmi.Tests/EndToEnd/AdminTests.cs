@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 
@@ -56,6 +57,46 @@ public sealed partial class AdminTests
         Assert.That(await (await client.GetAsync(gateway.At("/metrics"))).Content.ReadAsStringAsync(), Does.Not.Contain("cmi_"));
     }
 
+    [TestCase("drain")]
+    [TestCase("maintenance")]
+    public async Task ServerIsTakenOutAndBackByOrder_ItIsAskedOnlyWhileItIsIn(string state)
+    {
+        await using var first = await KestrelServer.StartAsync();
+        await using var second = await KestrelServer.StartAsync();
+        await using var gateway = await GatewayProcess.StartAsync([.. first.AsOptions(), .. second.AsOptions(), "--admin", "http://127.0.0.1:0"]);
+        using var client = new HttpClient();
+        Assert.That(await GrantsOfTenAsync(), Has.All.GreaterThan(0), "both take their share");
+        await OrderAsync(state);
+        Assert.That(await GrantsOfTenAsync(), Is.EqualTo(new[] { 0L, 10L }));
+        await OrderAsync("active");
+        Assert.That(await GrantsOfTenAsync(), Has.All.GreaterThan(0), "it is asked again at once");
+
+        using var form = await client.PostAsync(AdminOf(gateway, "/servers"), new StringContent($$"""{"server":"{{AddressOf(first)}}","state":"{{state}}"}"""));
+        using var unknown = await client.PostAsJsonAsync(AdminOf(gateway, "/servers"), new { server = "http://127.0.0.1:1", state });
+        Assert.That((form.StatusCode, unknown.StatusCode), Is.EqualTo((HttpStatusCode.BadRequest, HttpStatusCode.BadRequest)));
+        Assert.That(await GrantsOfTenAsync(), Has.All.GreaterThan(0), "what is refused changes nothing");
+
+        async Task OrderAsync(string wanted)
+        {
+            using var reply = await client.PostAsJsonAsync(AdminOf(gateway, "/servers"), new { server = AddressOf(first), state = wanted });
+            using var health = JsonDocument.Parse(await reply.Content.ReadAsStringAsync());
+            Assert.That((reply.StatusCode, health.RootElement[0].GetProperty("state").GetString()), Is.EqualTo((HttpStatusCode.OK, wanted)));
+        }
+
+        async Task<long[]> GrantsOfTenAsync()
+        {
+            var before = await GrantsAsync();
+            for (var i = 0; i < 10; i++) await client.GetStringAsync(gateway.At("/bytes/10"));
+            return [.. (await GrantsAsync()).Zip(before, (now, then) => now - then)];
+        }
+
+        async Task<long[]> GrantsAsync()
+        {
+            using var status = JsonDocument.Parse(await client.GetStringAsync(AdminOf(gateway, "/status")));
+            return [.. status.RootElement.GetProperty("groups")[0].GetProperty("servers").EnumerateArray().Select(server => server.GetProperty("grants").GetInt64())];
+        }
+    }
+
     [Test]
     public async Task Stopping_TurnsReadinessFirst_WhileClientsAreStillServed()
     {
@@ -72,6 +113,8 @@ public sealed partial class AdminTests
         gateway.Terminate();
         Assert.That(await gateway.ExitAsync(), Is.Zero);
     }
+
+    private static string AddressOf(KestrelServer server) => server.AsOptions().Last();
 
     private static double Sum(IEnumerable<Sample> samples, string name) => samples.Where(sample => sample.Name == name).Sum(sample => sample.Value);
 

@@ -18,11 +18,13 @@ public sealed class RestartedServersTests : GatewayFixture
         await RunAsync(farm, async () =>
         {
             using var period = new PeriodicTimer(Second);
-            for (var kills = SuiteLength.Asked("CMI_KILL_SECONDS", 15); kills > 0; kills--)
+            var kills = SuiteLength.Asked("CMI_KILL_SECONDS", 15);
+            for (var left = kills; left > 0; left--)
             {
                 await period.WaitForNextTickAsync();
-                await farm.RestartAsync(kills % Servers, kill: true);
+                await farm.RestartAsync(left % Servers, kill: true);
             }
+            return kills;
         });
     }
 
@@ -34,24 +36,28 @@ public sealed class RestartedServersTests : GatewayFixture
         await RunAsync(farm, async () =>
         {
             using var period = new PeriodicTimer(Second);
-            for (var restarts = Servers * SuiteLength.Asked("CMI_ROLLING_ROUNDS", 2); restarts > 0; restarts--)
+            var restarts = Servers * SuiteLength.Asked("CMI_ROLLING_ROUNDS", 2);
+            for (var left = restarts; left > 0; left--)
             {
                 await period.WaitForNextTickAsync();
-                await farm.RestartAsync(restarts % Servers, kill);
+                await farm.RestartAsync(left % Servers, kill);
             }
+            return restarts;
         });
     }
 
-    private async Task RunAsync(ServerFarm farm, Func<Task> disturb)
+    // What disturbs says how often.
+    private async Task RunAsync(ServerFarm farm, Func<Task<int>> disturb)
     {
         var gateway = await StartGatewayAsync([.. farm.AsOptions(), "--loops=2", "--Cmi:Reply:Commit=Whole"]);
         var load = new GetLoad(gateway.Url);
         using var stop = new CancellationTokenSource();
         var clients = load.RunAsync(Clients, stop.Token);
+        var disturbances = 0;
         try
         {
             await load.ReachesAsync(WarmReplies);
-            await disturb();
+            disturbances = await disturb();
         }
         finally
         {
@@ -67,7 +73,7 @@ public sealed class RestartedServersTests : GatewayFixture
             Assert.That(load.Failures, Is.Empty);
             Assert.That(load.Connections, Is.EqualTo(Clients), "each kept its connection");
             Assert.That(load.Answered, Is.GreaterThan(Clients));
-            Assert.That(failures, Is.GreaterThan(0), "nothing was disturbed");
+            Assert.That(failures, Is.GreaterThanOrEqualTo(disturbances), "each was felt");
         }
     }
 
