@@ -47,7 +47,12 @@ internal sealed class SimulatedStorage
             _onDrives.Add(disk.Entries);
             return disk;
         }
-        var log = new EntryBufferStore(new SimulatedLog(drive, plan.Bytes, _workers), new() { MaxMemoryBytes = BlockMemory.LowestLimit, Encrypt = false, Scheduler = _workers, Time = _world.Time }, NullLogger.Instance);
+        // The disk is written at once, so that every fault of a drive has its chance; the log writes behind, as stores do by default.
+        var behind = new EntryStoreOptions
+        {
+            MaxMemoryBytes = BlockMemory.LowestLimit, WriteBehindBytes = BlockMemory.LowestLimit / 4, Encrypt = false, Scheduler = _workers, Time = _world.Time,
+        };
+        var log = new EntryBufferStore(new SimulatedLog(drive, plan.Bytes, _workers), behind, NullLogger.Instance);
         _onDrives.Add(log);
         return log;
     }
