@@ -12,9 +12,13 @@ namespace Cmi.Tests.Simulation;
 [Category("Slow")]
 public sealed partial class MutantTests
 {
-    private const int Exchanges = 4000, Seeds = 6;
+    private const int Exchanges = 4000;
+
+    // Of the first dozen: those before are of few, large runs, and meet less.
+    private static readonly int[] Seeds = [8, 9, 10, 11, 12, 13];
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
     private static readonly string[] Shared = ["Directory.Build.props", "Directory.Build.targets", "Directory.Packages.props", "BannedSymbols.txt", ".editorconfig", "fast.runsettings", "global.json"];
+    private readonly string _compiler = $"cmi-mutants-{Guid.NewGuid():n}";       // one that stays from build to build, and is these tests' own
     private readonly DirectoryInfo _sources = Directory.CreateTempSubdirectory("cmi-mutants-"), _program = Directory.CreateTempSubdirectory("cmi-mutants-");
 
     [OneTimeSetUp]
@@ -29,8 +33,11 @@ public sealed partial class MutantTests
     }
 
     [OneTimeTearDown]
-    public void TearDown()
+    public async Task TearDown()
     {
+        var (exitCode, tools) = await RunAsync("msbuild", Core, "-getProperty:RoslynTargetsPath");
+        Assert.That(exitCode, Is.Zero, tools);
+        await RunAsync(Path.Combine(tools.Trim(), "bincore", "VBCSCompiler.dll"), $"-pipename:{_compiler}", "-shutdown");
         _sources.Delete(recursive: true);
         _program.Delete(recursive: true);
     }
@@ -39,7 +46,7 @@ public sealed partial class MutantTests
     public async Task Unchanged_PassesTheSameRuns()
     {
         await BuildAsync();
-        for (var seed = 1; seed <= Seeds; seed++)
+        foreach (var seed in Seeds)
         {
             var (exitCode, output) = await SimulateAsync(seed);
             Assert.That(exitCode, Is.Zero, output);
@@ -58,7 +65,7 @@ public sealed partial class MutantTests
                 await File.WriteAllTextAsync(path, place.ApplyTo(await File.ReadAllTextAsync(path)));
             }
             await BuildAsync();
-            for (var seed = 1; seed <= Seeds; seed++)
+            foreach (var seed in Seeds)
             {
                 var (exitCode, output) = await SimulateAsync(seed);
                 if (exitCode == 0) continue;
@@ -67,7 +74,7 @@ public sealed partial class MutantTests
                 Assert.That(caughtBy, Does.Contain(rule.Groups["rule"].Value), output);
                 return;
             }
-            Assert.Fail($"{Seeds} seeds, and nothing was noticed.");
+            Assert.Fail($"{Seeds.Length} seeds, and nothing was noticed.");
         }
         finally
         {
@@ -75,6 +82,8 @@ public sealed partial class MutantTests
             foreach (var place in replacements) await File.WriteAllTextAsync(Path.Combine(_sources.FullName, place.File), await File.ReadAllTextAsync(Path.Combine(Repository.Root, place.File)));
         }
     }
+
+    private string Core => Path.Combine(_sources.FullName, "Cmi.Core");
 
     private static IEnumerable<string> Names => Mutant.All.Select(mutant => mutant.Name);
 
@@ -93,10 +102,10 @@ public sealed partial class MutantTests
 
     private async Task BuildAsync()
     {
-        var core = Path.Combine(_sources.FullName, "Cmi.Core");
-        var (exitCode, output) = await RunAsync("build", core, "-c", "Release", "-v", "q", "-nologo", "-p:RunAnalyzers=false", "-p:TreatWarningsAsErrors=false", "-p:GenerateDocumentationFile=false");
+        var (exitCode, output) = await RunAsync("build", Core, "-c", "Release", "-v", "q", "-nologo", "-p:RunAnalyzers=false", "-p:TreatWarningsAsErrors=false", "-p:GenerateDocumentationFile=false",
+            "-p:UseSharedCompilation=true", $"-p:SharedCompilationId={_compiler}");
         Assert.That(exitCode, Is.Zero, output);
-        File.Copy(Path.Combine(core, "bin", "Release", "net10.0", "Cmi.Core.dll"), Path.Combine(_program.FullName, "Cmi.Core.dll"), overwrite: true);
+        File.Copy(Path.Combine(Core, "bin", "Release", "net10.0", "Cmi.Core.dll"), Path.Combine(_program.FullName, "Cmi.Core.dll"), overwrite: true);
     }
 
     private Task<(int ExitCode, string Output)> SimulateAsync(int seed) =>
