@@ -191,6 +191,31 @@ public sealed class TieredBufferStoreTests : TieredRig
         Assert.That(reading.IsCompletedSuccessfully);
     }
 
+    [Test]
+    public void DisposedOfWhileALowerTierIsAskedForRoom_OthersKeepWhatIsTheirs()
+    {
+        var store = new TieredBufferStore([Middle, Lowest]);
+        IBuffer Begin() => On(() => store.TryCreate(Loop, null))!;
+        var left = Begin();
+        Assert.That(RoomOf(left), Is.EqualTo(Room.Ok));
+        var capacity = Middle.Capacity;
+        (Middle.Capacity, Lowest.Defers) = (0, true);
+        Task asking = null!;
+        On(() => { asking = left.WaitForRoomAsync(CancellationToken.None).AsTask(); });
+        Assert.That(Lowest.Deferred, Is.EqualTo(1), "the first has no room any more, the second is asked");
+        Dispose(left);
+        (Middle.Capacity, Lowest.RefusesBuffers) = (capacity, true);
+        IBuffer[] others = [Begin(), Begin()];
+        Assert.That(others.Select(RoomOf), Is.All.EqualTo(Room.Ok));
+        Loop.Run(Lowest.AnswerDeferred);
+        Assert.That(() => asking, Throws.InstanceOf<ObjectDisposedException>());
+        for (var i = 0; i < others.Length; i++) Append(others[i], 100, i);
+        for (var i = 0; i < others.Length; i++) AssertContent(others[i], 0, 100, i);
+        foreach (var other in others) Dispose(other);
+        Assert.That((store.LiveBuffers, Middle.Live, Lowest.Live), Is.EqualTo((0, 0, 0)));
+        Loop.Wait(store.DisposeAsync);
+    }
+
     // Of two scripted tiers, a content of several pieces is about to move from the first to the second, whose answers wait.
     private (TieredBufferStore Store, IBuffer Content) BeginToMove()
     {

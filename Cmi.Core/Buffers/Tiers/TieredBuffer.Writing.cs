@@ -106,12 +106,16 @@ internal sealed partial class TieredBuffer
             if (!MayPlace(tier, choice) || tiers.TryCreateIn(tier, StillExpected) is not { } buffer) continue;
             var added = tiers.Add(this, buffer, tier, Length);
             _extents.Add(added);
-            if (await AskAsync(added, cancellationToken) == Room.Ok)
+            var room = await AskAsync(added, cancellationToken);
+            // Meanwhile this buffer may have been disposed of or have failed, or the tail have been released: then they are gone, and perhaps another's already.
+            if (!_extents.Contains(added)) return false;
+            if (room == Room.Ok)
             {
-                if (tail is not null && !DropIfEmpty(tail)) Seal(tail);
+                if (tail is not null && _extents.Contains(tail) && !DropIfEmpty(tail)) Seal(tail);
                 return true;
             }
-            if (added.Owner is not null && _extents.Remove(added)) tiers.Drop(added);
+            _extents.Remove(added);
+            tiers.Drop(added);
         }
         return false;
     }
