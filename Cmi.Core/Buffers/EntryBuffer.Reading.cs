@@ -5,7 +5,7 @@ namespace Cmi.Buffers;
 // Reading: from memory at once; from the device by a worker, a few entries ahead of a reader that goes through from one end to the other.
 internal sealed partial class EntryBuffer
 {
-    private const int MaxReadAhead = 16;                             // fewer where memory is scarce
+    private const int MaxReadAhead = 16;                            // fewer where memory is scarce
 
     // Memory that quick readers hold comes back sooner, and sessions give back after 10 ms what their clients do not take.
     private const long PatienceMs = 20;
