@@ -33,6 +33,9 @@ public sealed class InMemoryPeer : InMemoryEnd
     /// <summary>Whether the other end has ended its direction cleanly and all its bytes were received.</summary>
     public bool Ended => !IsReset && Incoming.Ended && Incoming.Count == 0;
 
+    /// <summary>Whether the other end has ended its direction cleanly, be there bytes before that or not that were not received yet.</summary>
+    public bool HasEnd => !IsReset && Incoming.Ended;
+
     /// <summary>Whether the other end has reset the connection. Bytes that were not received before that are gone.</summary>
     public bool Reset => IsReset;
 

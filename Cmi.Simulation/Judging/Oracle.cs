@@ -34,6 +34,7 @@ internal sealed class Oracle(SimulatedWorld world)
             if (Now - grant.At >= Terms.ServerConnect) return Now - grant.At >= Terms.ServerHead ? Cause.Server : Cause.Dial;
         }
         if (Now - exchange.FirstAsked >= Terms.Exchange) return Cause.Time;
+        if (attempt is null && Now - exchange.AskedAt >= Terms.Queue) return Cause.Time;      // it came as the time to wait for it ended
         return grant.Outcome == GrantOutcome.ServerFailed && world.Store.TryExcuse(exchange.Request) ? Cause.Store : Cause.Unknown;
     }
 
@@ -88,27 +89,17 @@ internal sealed class Oracle(SimulatedWorld world)
         if (world.IsDraining && (exchange is null || exchange.FirstAsked > world.DrainingSince || Now - world.DrainingSince >= Terms.Drain)) return;
         // Kept alive without a request for too long: closed, as the request came.
         if (exchange is null && !began && client.WasIdleFor(Terms.ClientIdle)) return;
-        if (wasReset && HasOutlastedLinger(request)) return;
+        // It read so slowly that it sent on to a connection that had ended, and lingered for its time (RFC 9112 §9.6): what lay unread is gone. Whether there was a
+        // reason for the end is judged where clients read as far as that.
+        if (wasReset && client.ReadsSlowly && client.HasHadEndFor(EngineSettings.LingerMs)) return;
         if (MayBeCut(request, began)) return;
-        // What ends with its connection can only be cut by a reset, and with that goes what of the replies before its client has not read.
-        if (wasReset && client.IsDegraded && client.Requests.Skip(request.Index + 1).Any(later => MayBeCut(later, began: false))) return;
         var mayLeaveEarly = world.MayBe(request, MayLeaveEarly);
         // What has begun to leave waits for a slow store no longer than for its server, and the server is not to blame.
         if (mayLeaveEarly && exchange is { IsOpen: false } && exchange.Grants.Exists(grant => grant is { Outcome: GrantOutcome.Unused, Attempt.SaidHead: true }) && world.Store.TryExcuseByDelay(request)) return;
         if (world.Store.TryExcuse(request)) return;
+        // What ends with its connection can only be cut by a reset, and with that goes what of the replies before its client has not read.
+        if (wasReset && client.IsDegraded && client.Requests.Skip(request.Index + 1).Any(later => MayBeCut(later, began: false) || world.Store.TryExcuse(later))) return;
         world.Violate(mayLeaveEarly ? "broken" : "cut-under-whole", $"{how}, and there is no reason for it: {request}");
-    }
-
-    // Of the close behind this reply or a later one it had read nothing when it sent on, to a connection that had lingered for its time (RFC 9112 §9.6): what lay
-    // unread is gone.
-    private bool HasOutlastedLinger(AskedRequest request)
-    {
-        var client = request.Client;
-        if (!client.ReadsSlowly || request.Exchange is not { IsOpen: false } exchange || Now - exchange.LastChange < EngineSettings.LingerMs) return false;
-        if (!request.SentWhole) return true;
-        if (client.Begun <= request.Index + 1) return false;
-        if (world.IsDraining && Now - world.DrainingSince >= EngineSettings.LingerMs) return true;
-        return client.Requests.Take(client.Begun).Skip(request.Index + 1).Any(later => !later.SentWhole || MayBeCut(later, began: false) || world.Store.TryExcuse(later));
     }
 
     private bool MayBeCut(AskedRequest request, bool began)

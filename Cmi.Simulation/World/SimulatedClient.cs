@@ -17,7 +17,8 @@ internal sealed class SimulatedClient
     private RequestBytes? _out;
     private int _current, _sent, _nextToAsk;
     private long _startedAt, _lastSent, _idleSince, _longestIdle;
-    private bool _isAtFault, _wasSlow, _continued, _waitsForContinue, _hasStruck, _stopsReading, _readLater, _isOver, _stopsAsking, _waitsForReply;
+    private long? _endedAt;                                         // when the gateway has ended its direction, much of which may be unread yet
+    private bool _isAtFault, _wasSlow, _continued, _waitsForContinue, _hasStruck, _stopsReading, _readLater, _isOver, _stopsAsking, _waitsForReply, _hasReadAll;
 
     public SimulatedClient(SimulatedWorld world, ClientPlan plan)
     {
@@ -66,6 +67,9 @@ internal sealed class SimulatedClient
 
     /// <summary>Whether it was quiet between two requests for so long.</summary>
     public bool WasIdleFor(long milliseconds) => Math.Max(_longestIdle, _world.Now - _idleSince) >= milliseconds;
+
+    /// <summary>Whether the gateway has ended its direction so long ago, be it read to there or not.</summary>
+    public bool HasHadEndFor(long milliseconds) => _world.Now - _endedAt >= milliseconds;
 
     /// <summary>The next request that a new exchange can be.</summary>
     public AskedRequest? NextToAsk() => _nextToAsk < Begun ? Requests[_nextToAsk++] : null;
@@ -242,6 +246,7 @@ internal sealed class SimulatedClient
 
     private void OnChanged()
     {
+        if (_peer.HasEnd) _endedAt ??= _world.Now;
         if (!_readLater) Read();
     }
 
@@ -265,9 +270,10 @@ internal sealed class SimulatedClient
             Later(Plan.ReadGap, ReadOn);
         }
         if (IsThrough || _readLater) return;
+        _hasReadAll |= _peer.Ended;
         if (_peer.Reset)
         {
-            _judge.ConnectionEnded(wasReset: true, _peer.ResetReason);
+            _judge.ConnectionEnded(wasReset: !_hasReadAll, _peer.ResetReason);       // one that sends on behind the end is reset in time, and has lost nothing
             Through();
         }
         else if (_peer.Ended && !_stopsReading && !IsBusy)
