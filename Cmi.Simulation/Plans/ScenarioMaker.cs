@@ -210,7 +210,7 @@ internal sealed class ScenarioMaker
         for (var i = 0; i < replies.Count; i++)
         {
             var plan = replies[i] with { Status = 200, Version = i > 0 && _versions.NextDouble() < 0.15 ? 2 : 1 };
-            if (plan.Version == 1) plan = plan with { Bytes = replies[0].Bytes };
+            if (replies.Take(i).FirstOrDefault(before => before.Version == plan.Version) is { } same) plan = plan with { Bytes = same.Bytes };      // it is one version
             if (i > 0 && _versions.NextDouble() < 0.5) plan = plan with { ToRest = (RestAnswer)_versions.Next(5) };
             // Of a reply that did not tell its length nobody can know it.
             if (plan.ToRest == RestAnswer.Longer && replies.Exists(reply => reply.Framing != ReplyFraming.Length)) plan = plan with { ToRest = RestAnswer.Right };
