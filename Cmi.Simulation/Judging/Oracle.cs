@@ -132,7 +132,7 @@ internal sealed class Oracle(SimulatedWorld world)
         if (Terms.HasTightBudget) return true;                      // the budget of retries may be spent
         if (!request.Plan.IsIdempotent && exchange.Grants.Exists(grant => grant.Cause != Cause.Dial)) return true;
         if (exchange.IsRefused) return true;
-        // The content that a server has taken was let go, for want of room.
-        return request.Plan.Bytes > 0 && (world.Store.HasBeenFull || exchange.Grants.Exists(grant => grant.Cause == Cause.Store));
+        // The content that a server has taken was let go, for want of room, or is lost.
+        return request.Plan.Bytes > 0 && (world.Store.HasBeenFull || exchange.Grants.Exists(grant => grant.Cause == Cause.Store) || world.Store.TryExcuse(request));
     }
 }
