@@ -90,27 +90,9 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
         return IoStatus.WouldBlock;
     }
 
-    public IoStatus TrySend(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent)
-    {
-        if (head.IsEmpty && content.IsEmpty) throw new ArgumentException("There must be at least one byte to send.", nameof(content));
-        Debug.Assert(_loop.IsCurrent);
-        sent = 0;
-        if (IsClosed || (_ready & Readiness.Failed) != Readiness.None) return IoStatus.Failed;
-        if (_endSending) throw new InvalidOperationException("Sending was ended on this side.");
-        if ((_ready & Readiness.Sendable) == Readiness.None) return IoStatus.WouldBlock;
-        if (_isDelayed) SendWithoutDelay();
-        var count = content.IsEmpty ? Libc.Send(Descriptor, head) : head.IsEmpty ? Libc.Send(Descriptor, content) : Libc.Send(Descriptor, head, content);
-        if (count > 0)
-        {
-            sent = count;
-            // A short write has filled the kernel's buffer, which promises an edge as much as being refused would: no call that is.
-            if (count < (long)head.Length + content.Length) _ready &= ~Readiness.Sendable;
-            return IoStatus.Done;
-        }
-        if (count != -Errno.Again) return Fail();
-        _ready &= ~Readiness.Sendable;
-        return IoStatus.WouldBlock;
-    }
+    public IoStatus TrySend(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent) => TrySend(head, content, endFollows: false, out sent);
+
+    public IoStatus TrySendLast(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent) => TrySend(head, content, endFollows: true, out sent);
 
     public void EndSending()
     {
@@ -164,6 +146,29 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
     {
         _toTell = false;
         if (_ready != Readiness.None) _owner?.OnReady(this);
+    }
+
+    private IoStatus TrySend(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, bool endFollows, out int sent)
+    {
+        if (head.IsEmpty && content.IsEmpty) throw new ArgumentException("There must be at least one byte to send.", nameof(content));
+        Debug.Assert(_loop.IsCurrent);
+        sent = 0;
+        if (IsClosed || (_ready & Readiness.Failed) != Readiness.None) return IoStatus.Failed;
+        if (_endSending) throw new InvalidOperationException("Sending was ended on this side.");
+        if ((_ready & Readiness.Sendable) == Readiness.None) return IoStatus.WouldBlock;
+        if (_isDelayed) SendWithoutDelay();
+        var count = content.IsEmpty ? Libc.Send(Descriptor, head, endFollows)
+            : head.IsEmpty ? Libc.Send(Descriptor, content, endFollows) : Libc.Send(Descriptor, head, content, endFollows);
+        if (count > 0)
+        {
+            sent = count;
+            // A short write has filled the kernel's buffer, which promises an edge as much as being refused would: no call that is.
+            if (count < (long)head.Length + content.Length) _ready &= ~Readiness.Sendable;
+            return IoStatus.Done;
+        }
+        if (count != -Errno.Again) return Fail();
+        _ready &= ~Readiness.Sendable;
+        return IoStatus.WouldBlock;
     }
 
     // A request that goes out at once is never delayed (RFC 9293 §3.7.4: only while data is unacknowledged), and most do: they save the call.
