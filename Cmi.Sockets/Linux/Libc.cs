@@ -25,19 +25,16 @@ internal static unsafe partial class Libc
     private const int SolSocket = 1, SoError = 4, SoKeepAlive = 9, SoLinger = 13;
     private const int IpProtoTcp = 6, TcpNoDelay = 1, TcpCongestion = 13, TcpUserTimeout = 18;
     private const int NoSignal = 0x4000, MoreFollows = 0x8000, ShutSend = 1;
-    private const int CtlAdd = 1, CtlDelete = 2;
+    private const int CtlAdd = 1, CtlDelete = 2, CtlChange = 3;
 
     /// <summary>Makes an epoll instance.</summary>
     public static int CreateEpoll() => Result(epoll_create1(CloseOnExec));
 
     /// <summary>Registers a descriptor, for as long as it is open.</summary>
-    public static int EpollAdd(int epoll, int descriptor, EpollEvents events, ulong data)
-    {
-        var raw = stackalloc byte[16];
-        *(uint*)raw = (uint)events;
-        *(ulong*)(raw + EventDataOffset) = data;
-        return Result(epoll_ctl(epoll, CtlAdd, descriptor, raw));
-    }
+    public static int EpollAdd(int epoll, int descriptor, EpollEvents events, ulong data) => EpollControl(epoll, CtlAdd, descriptor, events, data);
+
+    /// <summary>Changes what is told of a registered descriptor. What holds at this moment is told, as if it had just come.</summary>
+    public static int EpollChange(int epoll, int descriptor, EpollEvents events, ulong data) => EpollControl(epoll, CtlChange, descriptor, events, data);
 
     /// <summary>Takes a descriptor out that stays open.</summary>
     public static int EpollRemove(int epoll, int descriptor)
@@ -263,6 +260,14 @@ internal static unsafe partial class Libc
             }
         }
         return -Errno.Invalid;
+    }
+
+    private static int EpollControl(int epoll, int operation, int descriptor, EpollEvents events, ulong data)
+    {
+        var raw = stackalloc byte[16];
+        *(uint*)raw = (uint)events;
+        *(ulong*)(raw + EventDataOffset) = data;
+        return Result(epoll_ctl(epoll, operation, descriptor, raw));
     }
 
     private static int Flags(bool endFollows) => endFollows ? NoSignal | MoreFollows : NoSignal;

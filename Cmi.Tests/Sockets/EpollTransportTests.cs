@@ -198,6 +198,20 @@ public sealed class EpollTransportTests
     }
 
     [Test]
+    public async Task ClientComes_ThatItCanBeSentToIsNoEvent()
+    {
+        await using var harness = new SocketHarness(SocketTransport.Epoll);
+        var isEvent = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var listener = await harness.Manager.ListenAsync(SocketHarness.Parse("http://127.0.0.1:0"), connection =>
+        {
+            var set = ((EpollLoop)connection.Loop).Set;
+            isEvent.TrySetResult(Enumerable.Range(0, set.Wait(0)).Any(index => ReferenceEquals(set.Target(index, out _), connection)));
+        }, default);
+        using var client = await SocketHarness.ClientAsync(listener.Address);
+        Assert.That(await isEvent.Task.WaitAsync(SocketHarness.Patience), Is.False);
+    }
+
+    [Test]
     public async Task LastBytesAndTheEnd_AreOneSegment([Values] bool noDelay, [Values] bool closing)
     {
         await using var harness = new SocketHarness(SocketTransport.Epoll, new() { LoopCount = 1, NoDelay = noDelay });
