@@ -13,6 +13,7 @@ internal sealed class InMemoryConnection(InMemoryTransport transport, ManualLoop
     private bool _paused;                                          // has given its one fragment of this turn
     private long _lastFragment = -1;                               // the turn of it
     private bool _inside;
+    private byte[]? _heldBack;                                     // the last bytes: they leave with the end, and never without it
 
     public long Id => id;
 
@@ -60,32 +61,14 @@ internal sealed class InMemoryConnection(InMemoryTransport transport, ManualLoop
         return IoStatus.Done;
     }
 
-    public IoStatus TrySend(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent)
-    {
-        if (head.IsEmpty && content.IsEmpty) throw new ArgumentException("There must be at least one byte to send.", nameof(content));
-        CheckLoop();
-        sent = 0;
-        if (IsClosed || IsReset) return IoStatus.Failed;
-        if (Outgoing.Ended) throw new InvalidOperationException("Sending was ended on this side.");
-        if (Outgoing.Free == 0)
-        {
-            Ready &= ~Readiness.Sendable;
-            return IoStatus.WouldBlock;
-        }
-        _inside = true;
-        var most = Fragment(_options.MaxSend);
-        var ofHead = head[..Math.Min(head.Length, most)];
-        if (!ofHead.IsEmpty) sent = Put(ofHead);
-        var ofContent = content[..Math.Min(content.Length, most - ofHead.Length)];
-        if (sent == ofHead.Length && !ofContent.IsEmpty && !IsReset) sent += Put(ofContent);
-        _inside = false;
-        return IoStatus.Done;
-    }
+    public IoStatus TrySend(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent) => TrySend(head, content, endFollows: false, out sent);
+
+    public IoStatus TrySendLast(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent) => TrySend(head, content, endFollows: true, out sent);
 
     public void EndSending()
     {
         CheckLoop();
-        if (!IsClosed && !IsReset) End();
+        if (!IsClosed && !IsReset) EndDirection();
     }
 
     public void Close()
@@ -93,7 +76,7 @@ internal sealed class InMemoryConnection(InMemoryTransport transport, ManualLoop
         CheckLoop();
         if (IsClosed) return;
         Forget();
-        if (!IsReset) End();
+        if (!IsReset) EndDirection();
     }
 
     public void Abort(string reason)
@@ -140,6 +123,45 @@ internal sealed class InMemoryConnection(InMemoryTransport transport, ManualLoop
         Ready |= gained;
         _untold |= gained;
         Enqueue();
+    }
+
+    private IoStatus TrySend(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, bool endFollows, out int sent)
+    {
+        if (head.IsEmpty && content.IsEmpty) throw new ArgumentException("There must be at least one byte to send.", nameof(content));
+        CheckLoop();
+        sent = 0;
+        if (IsClosed || IsReset) return IoStatus.Failed;
+        if (Outgoing.Ended) throw new InvalidOperationException("Sending was ended on this side.");
+        if (_heldBack is not null) throw new InvalidOperationException("The last bytes were sent before.");
+        if (Outgoing.Free == 0)
+        {
+            Ready &= ~Readiness.Sendable;
+            return IoStatus.WouldBlock;
+        }
+        var most = Fragment(_options.MaxSend);
+        if (endFollows && head.Length + content.Length <= Math.Min(most, Outgoing.Free))
+        {
+            _heldBack = [.. head, .. content];
+            sent = _heldBack.Length;
+            return IoStatus.Done;
+        }
+        _inside = true;
+        var ofHead = head[..Math.Min(head.Length, most)];
+        if (!ofHead.IsEmpty) sent = Put(ofHead);
+        var ofContent = content[..Math.Min(content.Length, most - ofHead.Length)];
+        if (sent == ofHead.Length && !ofContent.IsEmpty && !IsReset) sent += Put(ofContent);
+        _inside = false;
+        return IoStatus.Done;
+    }
+
+    private void EndDirection()
+    {
+        if (_heldBack is { } last)
+        {
+            _heldBack = null;
+            Put(last);
+        }
+        if (!IsReset) End();
     }
 
     // The rest is "on its way": it arrives in the next turn.

@@ -74,6 +74,17 @@ public interface IConnection
     /// <returns><see cref="IoStatus.Done"/> if at least one byte was taken, else why not. Never <see cref="IoStatus.End"/>.</returns>
     IoStatus TrySend(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent);
 
+    /// <summary>
+    /// As <see cref="TrySend"/>, for the last bytes of all: if every one is taken, the owner calls <see cref="EndSending"/> or <see cref="Close"/> before it
+    /// returns to the loop. Until then a transport may hold them back, so that the end leaves with them: with TCP in one segment instead of two.
+    /// </summary>
+    /// <remarks>Where <see cref="Close"/> may find bytes of the peer that were not received, they are not safe: a reset then takes with it what was held back.</remarks>
+    /// <param name="head">The first bytes; may be empty.</param>
+    /// <param name="content">The bytes after them; may be empty.</param>
+    /// <param name="sent">How many bytes of both together the transport took; it keeps no reference to the spans.</param>
+    /// <returns>As <see cref="TrySend"/>.</returns>
+    IoStatus TrySendLast(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent) => TrySend(head, content, out sent);
+
     /// <summary>Ends this side's direction (a TCP FIN) after all bytes taken; receiving goes on. Does nothing when called again.</summary>
     void EndSending();
 

@@ -18,6 +18,7 @@ internal sealed partial class ClientSession
     private long _lastRead, _idleSince;
     private bool _readPaused;                                       // not the client is late but a store is full
     private bool _noMoreRequests, _inputEnded, _drain;
+    private bool _hasSentContent;                                   // old clients send a line break behind it (RFC 9112 §2.2), which may cost what is held back at the close
     private bool _clientCloses;                                     // it said that it asks for nothing more, and was read to its end
 
     private bool HasPlace => _back is not { IsUpgrade: true } && _count < _state.Settings.MaxPipelinedRequests && (_count == 0 || _bytesInHand < _state.Settings.MaxPipelinedBytes);
@@ -118,7 +119,7 @@ internal sealed partial class ClientSession
         _bytesInHand += exchange.RequestBytes;
         if (!exchange.WantsPersistence) (_clientCloses, _noMoreRequests) = (true, true);     // RFC 9112 §9.6: what comes behind is not a request
         if (exchange.IsRequestWhole) return;
-        (_reading, _decoder, _lastRead) = (exchange, new(framing), _state.Loop.Now);
+        (_reading, _decoder, _lastRead, _hasSentContent) = (exchange, new(framing), _state.Loop.Now, true);
         if (!exchange.Request.TryOpen(framing.Kind == FramingKind.Length ? framing.Length : null)) Refuse(exchange, 503, "No room to hold the request.");
     }
 

@@ -47,8 +47,9 @@ internal struct SendQueue
 
     /// <summary>Sends all that was gathered and then content, as far as the connection takes it. Nothing may be waiting.</summary>
     /// <param name="contentSent">How much of the content was taken.</param>
+    /// <param name="endFollows">Whether the connection is ended at once if all is taken.</param>
     /// <returns>Done when everything was taken.</returns>
-    public IoStatus Send(IConnection connection, LoopMemory memory, Gather gather, ReadOnlySpan<byte> content, ref long sentBytes, out int contentSent)
+    public IoStatus Send(IConnection connection, LoopMemory memory, Gather gather, ReadOnlySpan<byte> content, ref long sentBytes, out int contentSent, bool endFollows = false)
     {
         contentSent = 0;
         var head = gather.Bytes;
@@ -56,7 +57,7 @@ internal struct SendQueue
         while (!head.IsEmpty || !content.IsEmpty)
         {
             // A part was taken: ask again, so that the connection says that it would block and later that it would not.
-            var status = connection.TrySend(head, content, out var sent);
+            var status = endFollows ? connection.TrySendLast(head, content, out var sent) : connection.TrySend(head, content, out sent);
             if (status != IoStatus.Done)
             {
                 if (status == IoStatus.WouldBlock) _held.Set(memory, head);

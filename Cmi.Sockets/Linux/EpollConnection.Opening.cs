@@ -15,7 +15,8 @@ internal sealed partial class EpollConnection
     // The ports that the system picks for the near end of a connection, as they were at the start.
     private static readonly (int First, int Last) Picked = ReadPickedPorts();
 
-    private const EpollEvents All = EpollEvents.Receivable | EpollEvents.Sendable | EpollEvents.PeerEnded;
+    private const EpollEvents Input = EpollEvents.Receivable | EpollEvents.PeerEnded;
+    private const EpollEvents All = Input | EpollEvents.Sendable;
 
     /// <summary>Takes over the descriptor of a client that was accepted, also when it fails.</summary>
     /// <param name="loop">The loop that it is to belong to; called on it.</param>
@@ -25,8 +26,9 @@ internal sealed partial class EpollConnection
     /// <returns>Below 0: why not.</returns>
     public static int TryTake(EpollLoop loop, int descriptor, PeerAddress? peer, out EpollConnection connection)
     {
-        connection = new(loop, descriptor, peer);
-        var result = loop.Set.Add(connection, All);
+        // A client can be sent to from the beginning, and most can be for as long as they stay: no event has to say so.
+        connection = new(loop, descriptor, peer) { _hearsInputOnly = true };
+        var result = loop.Set.Add(connection, Input);
         if (result < 0) connection.Finish();
         return result;
     }

@@ -8,7 +8,8 @@ namespace Cmi.Sockets.Linux;
 /// <list type="bullet">
 /// <item>Receiving: an edge → <i>receivable</i> → a read was short, or would block → not receivable. A short read has emptied the kernel's buffer, so what
 /// comes later makes a new edge and needs no call now. Once the peer's end or an error was told, reads go on until they give it: that makes no new edge.</item>
-/// <item>Sending: <i>sendable</i> → the kernel took less than all, or nothing → not sendable → an edge when there is room → sendable. Nothing is held here.</item>
+/// <item>Sending: <i>sendable</i> → the kernel took less than all, or nothing → not sendable → an edge when there is room → sendable. Nothing is held here.
+/// Of a client, room is asked about from the first time that it was wanting.</item>
 /// <item>Life: <i>connecting</i> (of a dialled one) → <i>open</i> → Close or Abort → the descriptor is closed; the kernel sends what it has taken.</item>
 /// </list>
 /// Closing while received bytes are unread makes the kernel send a reset instead of a clean end: whoever closes politely reads first.
@@ -26,6 +27,7 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
     private bool _ended;                                           // the peer's end was received
     private bool _endSending;
     private bool _isDelayed;                                       // small segments wait for the peer's acknowledgement: TCP_NODELAY is wanted and not set yet
+    private bool _hearsInputOnly;                                  // of a client: no event tells yet that there is room to send
     private bool _isUnanswered;                                    // something was sent, and nothing was received since
 
     // Takes over a descriptor.
@@ -90,27 +92,9 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
         return IoStatus.WouldBlock;
     }
 
-    public IoStatus TrySend(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent)
-    {
-        if (head.IsEmpty && content.IsEmpty) throw new ArgumentException("There must be at least one byte to send.", nameof(content));
-        Debug.Assert(_loop.IsCurrent);
-        sent = 0;
-        if (IsClosed || (_ready & Readiness.Failed) != Readiness.None) return IoStatus.Failed;
-        if (_endSending) throw new InvalidOperationException("Sending was ended on this side.");
-        if ((_ready & Readiness.Sendable) == Readiness.None) return IoStatus.WouldBlock;
-        if (_isDelayed) SendWithoutDelay();
-        var count = content.IsEmpty ? Libc.Send(Descriptor, head) : head.IsEmpty ? Libc.Send(Descriptor, content) : Libc.Send(Descriptor, head, content);
-        if (count > 0)
-        {
-            sent = count;
-            // A short write has filled the kernel's buffer, which promises an edge as much as being refused would: no call that is.
-            if (count < (long)head.Length + content.Length) _ready &= ~Readiness.Sendable;
-            return IoStatus.Done;
-        }
-        if (count != -Errno.Again) return Fail();
-        _ready &= ~Readiness.Sendable;
-        return IoStatus.WouldBlock;
-    }
+    public IoStatus TrySend(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent) => TrySend(head, content, endFollows: false, out sent);
+
+    public IoStatus TrySendLast(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent) => TrySend(head, content, endFollows: true, out sent);
 
     public void EndSending()
     {
@@ -164,6 +148,38 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
     {
         _toTell = false;
         if (_ready != Readiness.None) _owner?.OnReady(this);
+    }
+
+    private IoStatus TrySend(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, bool endFollows, out int sent)
+    {
+        if (head.IsEmpty && content.IsEmpty) throw new ArgumentException("There must be at least one byte to send.", nameof(content));
+        Debug.Assert(_loop.IsCurrent);
+        sent = 0;
+        if (IsClosed || (_ready & Readiness.Failed) != Readiness.None) return IoStatus.Failed;
+        if (_endSending) throw new InvalidOperationException("Sending was ended on this side.");
+        if ((_ready & Readiness.Sendable) == Readiness.None) return IoStatus.WouldBlock;
+        if (_isDelayed) SendWithoutDelay();
+        var count = content.IsEmpty ? Libc.Send(Descriptor, head, endFollows)
+            : head.IsEmpty ? Libc.Send(Descriptor, content, endFollows) : Libc.Send(Descriptor, head, content, endFollows);
+        if (count > 0)
+        {
+            sent = count;
+            // A short write has filled the kernel's buffer, which promises an edge as much as being refused would: no call that is.
+            if (count < (long)head.Length + content.Length) WaitForRoom();
+            return IoStatus.Done;
+        }
+        if (count != -Errno.Again) return Fail();
+        WaitForRoom();
+        return IoStatus.WouldBlock;
+    }
+
+    private void WaitForRoom()
+    {
+        _ready &= ~Readiness.Sendable;
+        if (!_hearsInputOnly) return;
+        _hearsInputOnly = false;
+        var result = _loop.Set.Change(this, All);                  // room that came meanwhile is told as well
+        Debug.Assert(result >= 0);                                 // it takes no memory, so it cannot fail
     }
 
     // A request that goes out at once is never delayed (RFC 9293 §3.7.4: only while data is unacknowledged), and most do: they save the call.

@@ -19,7 +19,7 @@ internal abstract class EpollTarget
 /// <summary>
 /// An epoll instance, what is registered in it, and the events that the last wait has found.
 /// <para>
-/// Each descriptor is registered once, edge-triggered for all events, and leaves the instance when it is closed: no system call but the wait itself comes on
+/// Each descriptor is registered once, edge-triggered, and leaves the instance when it is closed: no system call but the wait itself comes on
 /// the way of a request. An event carries the place and its generation, not the descriptor: an event that was found before its descriptor was closed may be
 /// taken when the number, or the place, is somebody else's already; the generation tells.
 /// </para>
@@ -67,12 +67,13 @@ internal sealed class EpollSet : IDisposable
 
     /// <summary>Registers a target with an open descriptor.</summary>
     /// <returns>Below 0: the error; nothing has changed.</returns>
+    /// <remarks>What holds at this moment is an event already. So <see cref="EpollEvents.Sendable"/> ends the next wait for nothing where that is known.</remarks>
     public int Add(EpollTarget target, EpollEvents events)
     {
         var slot = _free >= 0 ? _free : _used;
         if (slot == _places.Length) Array.Resize(ref _places, 2 * slot);
         ref var place = ref _places[slot];
-        var result = Libc.EpollAdd(_epoll, target.Descriptor, events | EpollEvents.Edge, ((ulong)place.Generation << 32) | (uint)slot);
+        var result = Libc.EpollAdd(_epoll, target.Descriptor, events | EpollEvents.Edge, place.Data(slot));
         if (result < 0) return result;
         if (slot == _used) _used++;
         else _free = place.NextFree;
@@ -81,6 +82,11 @@ internal sealed class EpollSet : IDisposable
         Count++;
         return 0;
     }
+
+    /// <summary>Changes what a registered target hears. What holds at this moment is told with the next wait.</summary>
+    /// <returns>Below 0: the error; nothing has changed.</returns>
+    public int Change(EpollTarget target, EpollEvents events) =>
+        Libc.EpollChange(_epoll, target.Descriptor, events | EpollEvents.Edge, _places[target.Slot].Data(target.Slot));
 
     /// <summary>Forgets a target. Closing its descriptor, which is next, takes it out of the instance.</summary>
     public void Forget(EpollTarget target)
@@ -146,5 +152,7 @@ internal sealed class EpollSet : IDisposable
         public EpollTarget? Target;
         public uint Generation;
         public int NextFree;
+
+        public readonly ulong Data(int slot) => ((ulong)Generation << 32) | (uint)slot;
     }
 }

@@ -24,20 +24,17 @@ internal static unsafe partial class Libc
     private const int SockStream = 1, NonBlock = 0x800, CloseOnExec = 0x80000;
     private const int SolSocket = 1, SoError = 4, SoKeepAlive = 9, SoLinger = 13;
     private const int IpProtoTcp = 6, TcpNoDelay = 1, TcpCongestion = 13, TcpUserTimeout = 18;
-    private const int NoSignal = 0x4000, ShutSend = 1;
-    private const int CtlAdd = 1, CtlDelete = 2;
+    private const int NoSignal = 0x4000, MoreFollows = 0x8000, ShutSend = 1;
+    private const int CtlAdd = 1, CtlDelete = 2, CtlChange = 3;
 
     /// <summary>Makes an epoll instance.</summary>
     public static int CreateEpoll() => Result(epoll_create1(CloseOnExec));
 
     /// <summary>Registers a descriptor, for as long as it is open.</summary>
-    public static int EpollAdd(int epoll, int descriptor, EpollEvents events, ulong data)
-    {
-        var raw = stackalloc byte[16];
-        *(uint*)raw = (uint)events;
-        *(ulong*)(raw + EventDataOffset) = data;
-        return Result(epoll_ctl(epoll, CtlAdd, descriptor, raw));
-    }
+    public static int EpollAdd(int epoll, int descriptor, EpollEvents events, ulong data) => EpollControl(epoll, CtlAdd, descriptor, events, data);
+
+    /// <summary>Changes what is told of a registered descriptor. What holds at this moment is told, as if it had just come.</summary>
+    public static int EpollChange(int epoll, int descriptor, EpollEvents events, ulong data) => EpollControl(epoll, CtlChange, descriptor, events, data);
 
     /// <summary>Takes a descriptor out that stays open.</summary>
     public static int EpollRemove(int epoll, int descriptor)
@@ -136,13 +133,16 @@ internal static unsafe partial class Libc
     }
 
     /// <summary>Sends what goes.</summary>
-    public static int Send(int descriptor, ReadOnlySpan<byte> bytes)
+    /// <param name="descriptor">The connection.</param>
+    /// <param name="bytes">What to send.</param>
+    /// <param name="endFollows">Holds the last segment back, so that the end leaves with it (MSG_MORE): for 200 ms at the most, if none follows.</param>
+    public static int Send(int descriptor, ReadOnlySpan<byte> bytes, bool endFollows)
     {
         fixed (byte* raw = bytes)
         {
             for (; ; )
             {
-                var count = send(descriptor, raw, (nuint)bytes.Length, NoSignal);
+                var count = send(descriptor, raw, (nuint)bytes.Length, Flags(endFollows));
                 if (count >= 0) return (int)count;
                 var error = Marshal.GetLastSystemError();
                 if (error != Errno.Interrupted) return -error;
@@ -151,7 +151,7 @@ internal static unsafe partial class Libc
     }
 
     /// <summary>Sends what goes of two pieces, as one run of bytes.</summary>
-    public static int Send(int descriptor, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
+    public static int Send(int descriptor, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, bool endFollows)
     {
         fixed (byte* rawFirst = first, rawSecond = second)
         {
@@ -161,7 +161,7 @@ internal static unsafe partial class Libc
             var message = new Message { Pieces = pieces, PieceCount = 2 };
             for (; ; )
             {
-                var count = sendmsg(descriptor, &message, NoSignal);
+                var count = sendmsg(descriptor, &message, Flags(endFollows));
                 if (count >= 0) return (int)count;
                 var error = Marshal.GetLastSystemError();
                 if (error != Errno.Interrupted) return -error;
@@ -261,6 +261,16 @@ internal static unsafe partial class Libc
         }
         return -Errno.Invalid;
     }
+
+    private static int EpollControl(int epoll, int operation, int descriptor, EpollEvents events, ulong data)
+    {
+        var raw = stackalloc byte[16];
+        *(uint*)raw = (uint)events;
+        *(ulong*)(raw + EventDataOffset) = data;
+        return Result(epoll_ctl(epoll, operation, descriptor, raw));
+    }
+
+    private static int Flags(bool endFollows) => endFollows ? NoSignal | MoreFollows : NoSignal;
 
     private static int SetOption(int descriptor, int level, int option, int value) => Result(setsockopt(descriptor, level, option, &value, sizeof(int)));
 

@@ -28,16 +28,18 @@ public abstract partial class ConnectionManagerContract
     }
 
     [Test]
-    public async Task SlowReader_BlocksTheSenderAndLosesNothing()
+    public async Task SlowReader_BlocksTheSenderAndLosesNothing([Values] bool byTheServer)
     {
-        var (client, server) = await Pair(serverReads: false);
-        await OnLoop(client.Connection.Loop, () => client.SendUntilBlocked(MoreThanAnyBuffer));
-        Assert.That(await OnLoop(client.Connection.Loop, () => client.Blocked), Is.EqualTo(1), "a sender without a reader never blocked");
-        await OnLoop(client.Connection.Loop, () => client.Send(MiB, thenEnd: true));
-        await OnLoop(server.Connection.Loop, server.Read);
-        await Until(server, p => p.Ended, "the end had come");
-        Assert.That(await OnLoop(server.Connection.Loop, () => server.Received), Is.EqualTo(await OnLoop(client.Connection.Loop, () => client.ToSend)));
-        Assert.That(await OnLoop(client.Connection.Loop, () => client.ToldSendable), Is.Positive, "the sender was never told of room");
+        var (client, server) = await Pair();
+        var (from, to) = byTheServer ? (server, client) : (client, server);
+        await OnLoop(to.Connection.Loop, () => to.Reading = false);
+        await OnLoop(from.Connection.Loop, () => from.SendUntilBlocked(MoreThanAnyBuffer));
+        Assert.That(await OnLoop(from.Connection.Loop, () => from.Blocked), Is.EqualTo(1), "a sender without a reader never blocked");
+        await OnLoop(from.Connection.Loop, () => from.Send(MiB, thenEnd: true));
+        await OnLoop(to.Connection.Loop, to.Read);
+        await Until(to, p => p.Ended, "the end had come");
+        Assert.That(await OnLoop(to.Connection.Loop, () => to.Received), Is.EqualTo(await OnLoop(from.Connection.Loop, () => from.ToSend)));
+        Assert.That(await OnLoop(from.Connection.Loop, () => from.ToldSendable), Is.Positive, "the sender was never told of room");
     }
 
     [Test]

@@ -154,7 +154,10 @@ internal sealed class ConnectionProbe : IConnectionOwner
             var count = (int)Math.Min(ToSend - Sent, 5_003);
             var head = Math.Min(count, 107);
             var (status, sent) = (IoStatus.Done, 0);
-            Guard(() => status = Connection.TrySend(PatternFrom(Sent, head), PatternFrom(Sent + head, count - head), out sent));
+            var isLast = _toEnd && count == ToSend - Sent;
+            Guard(() => status = isLast
+                ? Connection.TrySendLast(PatternFrom(Sent, head), PatternFrom(Sent + head, count - head), out sent)
+                : Connection.TrySend(PatternFrom(Sent, head), PatternFrom(Sent + head, count - head), out sent));
             Check(sent >= 0 && sent <= count && (status == IoStatus.Done) == (sent > 0), $"{status} with {sent} of {count} bytes");
             Sent += sent;
             if (status == IoStatus.Done) continue;

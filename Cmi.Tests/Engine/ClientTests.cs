@@ -1,3 +1,4 @@
+using System.Text;
 using Cmi.Tests.Harness;
 
 namespace Cmi.Tests.Engine;
@@ -20,6 +21,24 @@ public sealed class ClientTests
         gateway.Run();
         Assert.That((client.Reset, client.ReceiveText().Split('\r')[0]), Is.EqualTo((false, "HTTP/1.1 408 Request Timeout")));
         Assert.That(gateway.Engine.GetStatistics().Clients, Is.Zero);
+    }
+
+    [TestCase("GET", "Connection: close\r\n", "", true, true)]
+    [TestCase("GET", "", "", false, false)]
+    [TestCase("POST", "Connection: close\r\nContent-Length: 1\r\n", "x", true, false, Description = "what some send behind the content would make a reset of the close")]
+    public async Task LastReply_LeavesWithTheEndWhereNothingCanBreakThat(string method, string fields, string content, bool closes, bool withTheEnd)
+    {
+        var connections = new StubConnections(Encoding.ASCII.GetBytes(Http.Request(method, "/", fields) + content), Encoding.ASCII.GetBytes(Http.Ok("x")));
+        var options = new CmiOptions();
+        options.Listen("http://127.0.0.1:80");
+        options.AddServer("http://10.0.0.1");
+        var engine = new CmiEngine(options, connections, new ScriptedStore());
+        await engine.StartAsync();
+        var client = connections.Connect();
+        client.Say();
+        Assert.That(client.Sent, Is.Positive);
+        Assert.That((client.IsClosed, client.HasSentLast), Is.EqualTo((closes, withTheEnd)));
+        connections.Loop.Wait(engine.DisposeAsync);
     }
 
     [Test]

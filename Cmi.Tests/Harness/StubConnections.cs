@@ -68,6 +68,11 @@ internal sealed class StubConnection(ManualLoop loop, long id, byte[] message, b
     /// <summary>Bytes that were sent to the peer.</summary>
     public long Sent { get; private set; }
 
+    /// <summary>Whether it was told that the end follows what it sent.</summary>
+    public bool HasSentLast { get; private set; }
+
+    public bool IsClosed { get; private set; }
+
     /// <summary>Has the peer send its message, and lets everything follow that follows from it.</summary>
     public void Say()
     {
@@ -95,13 +100,17 @@ internal sealed class StubConnection(ManualLoop loop, long id, byte[] message, b
         return IoStatus.Done;
     }
 
+    public IoStatus TrySendLast(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent)
+    {
+        HasSentLast = true;
+        return TrySend(head, content, out sent);
+    }
+
     public void EndSending()
     {
     }
 
-    public void Close()
-    {
-    }
+    public void Close() => IsClosed = true;
 
     public void Abort(string reason)
     {

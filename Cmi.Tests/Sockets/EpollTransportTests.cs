@@ -197,6 +197,48 @@ public sealed class EpollTransportTests
             Assert.That(await SocketHarness.On(connection, () => Libc.HasNoDelay(((EpollConnection)connection).Descriptor)), Is.EqualTo(noDelay));
     }
 
+    [Test]
+    public async Task ClientComes_ThatItCanBeSentToIsNoEvent()
+    {
+        await using var harness = new SocketHarness(SocketTransport.Epoll);
+        var isEvent = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var listener = await harness.Manager.ListenAsync(SocketHarness.Parse("http://127.0.0.1:0"), connection =>
+        {
+            var set = ((EpollLoop)connection.Loop).Set;
+            isEvent.TrySetResult(Enumerable.Range(0, set.Wait(0)).Any(index => ReferenceEquals(set.Target(index, out _), connection)));
+        }, default);
+        using var client = await SocketHarness.ClientAsync(listener.Address);
+        Assert.That(await isEvent.Task.WaitAsync(SocketHarness.Patience), Is.False);
+    }
+
+    [Test]
+    public async Task LastBytesAndTheEnd_AreOneSegment([Values] bool noDelay, [Values] bool closing)
+    {
+        await using var harness = new SocketHarness(SocketTransport.Epoll, new() { LoopCount = 1, NoDelay = noDelay });
+        var (client, connection, _) = await harness.PairAsync();
+        using var closed = client;
+        var before = SegmentsReceived(client);
+        await SocketHarness.On(connection, () =>
+        {
+            connection.TrySendLast("head"u8, "content"u8, out var sent);
+            Assert.That(sent, Is.EqualTo(11));
+            if (closing) connection.Close();
+            else connection.EndSending();
+        });
+        var received = new byte[100];
+        Assert.That((client.Receive(received), client.Receive(received, 11, 1, SocketFlags.None)), Is.EqualTo((11, 0)));
+        Assert.That(SegmentsReceived(client) - before, Is.EqualTo(1));
+    }
+
+    // tcpi_segs_in of struct tcp_info.
+    private static uint SegmentsReceived(Socket socket)
+    {
+        const int IpProtoTcp = 6, TcpInfo = 11, SegmentsIn = 140;
+        var info = new byte[SegmentsIn + sizeof(uint)];
+        socket.GetRawSocketOption(IpProtoTcp, TcpInfo, info);
+        return BitConverter.ToUInt32(info, SegmentsIn);
+    }
+
     [TestCase("http://127.0.0.1:0", true)]
     [TestCase("http://*:0", false)]
     public async Task WithinTheMachine_CongestionIsNotWatchedFor(string at, bool isKnownToBeWithin)
