@@ -3,6 +3,9 @@ namespace Cmi.Simulation;
 /// <summary>What a simulation has found. <para>Threading: immutable.</para></summary>
 public sealed class SimulationReport
 {
+    /// <summary>From so many exchanges on every cell of the table must hold something, but for those that cannot.</summary>
+    public const long ExchangesThatFillTheTable = 1_000_000;
+
     /// <summary>Runs, each a gateway of its own.</summary>
     public required int Runs { get; init; }
 
@@ -23,6 +26,9 @@ public sealed class SimulationReport
 
     /// <summary>The cells of the table that cannot hold anything, as <c>Fault in Phase, Outcome: why</c>.</summary>
     public required IReadOnlyList<string> ImpossibleCells { get; init; }
+
+    /// <summary>Whether it was long enough to meet everything that could be met, and did not: then seeds give too little, or a cell cannot hold anything and nobody has said why.</summary>
+    public bool HasGaps => Exchanges >= ExchangesThatFillTheTable && EmptyCells.Count > 0;
 
     /// <summary>What does not hold; none if all holds.</summary>
     public SimulationFailure? Failure { get; init; }

@@ -216,6 +216,39 @@ public sealed class TieredBufferStoreTests : TieredRig
         Loop.Wait(store.DisposeAsync);
     }
 
+    [TestCase(100, "it waits below")]
+    [TestCase(100, "it is gone")]
+    [TestCase(100, "it is another's")]
+    [TestCase(256 * KiB, "it waits below")]                         // so large that other places are looked for first
+    public void MovedWhileItsTierIsAskedForRoom_ItGoesOnAndNoTierIsBlamed(int length, string and)
+    {
+        var store = new TieredBufferStore([Middle, Lowest]);
+        IBuffer Begin() => On(() => store.TryCreate(Loop, null))!;
+        var content = Begin();
+        Append(content, length, 1);
+        (Middle.Defers, Middle.RefusesBuffers, Lowest.RefusesBuffers) = (true, true, true);
+        Task<Room> asking = null!;
+        On(() => { asking = content.WaitForRoomAsync(CancellationToken.None).AsTask(); });
+        (Middle.Defers, Lowest.RefusesBuffers) = (false, false);
+        Wait();
+        List<IBuffer> others = [Begin()];
+        Assert.That((Middle.Deferred, Middle.Live, Lowest.Live), Is.EqualTo((1, 0, 2)), "the first had no place for the other, so what waited in it has moved");
+        if (and != "it waits below") On(() => content.Release(length));
+        if (and == "it is another's") others.Add(Begin());
+        for (var i = 0; i < others.Count; i++) Append(others[i], 100, 2 + i);
+        Loop.Run(Middle.AnswerDeferred);
+        Assert.That((asking.IsCompletedSuccessfully, content.State, store.GetUsage().Sum(tier => tier.Failures)), Is.EqualTo((true, BufferState.Open, 0L)));
+        Assert.That(asking.Result, Is.EqualTo(Room.Ok));
+        var places = Lowest.Made;
+        AppendPiece(content, 100, 1);
+        Assert.That(Lowest.Made, Is.EqualTo(places), "the room that was told is there");
+        AssertContent(content, and == "it waits below" ? 0 : length, length + 100, 1);
+        for (var i = 0; i < others.Count; i++) AssertContent(others[i], 0, 100, 2 + i);
+        foreach (var buffer in others.Append(content)) Dispose(buffer);
+        Assert.That((store.LiveBuffers, Middle.Live, Lowest.Live), Is.EqualTo((0, 0, 0)));
+        Loop.Wait(store.DisposeAsync);
+    }
+
     // Of two scripted tiers, a content of several pieces is about to move from the first to the second, whose answers wait.
     private (TieredBufferStore Store, IBuffer Content) BeginToMove()
     {
@@ -279,15 +312,19 @@ public sealed class TieredBufferStoreTests : TieredRig
 #endif
         var bytes = new byte[20 * KiB];
         var store = new TieredBufferStore([new RamBufferStore(new() { MaxTotalBytes = 64 << 20 }), Middle]);
-        long allocated = 0;
+        // The leanest of a few parts, since the runtime allocates for itself at times, as when it compiles anew what has become hot.
+        var allocated = long.MaxValue;
         Loop.Run(() =>
         {
             for (var i = 0; i < 600; i++) Use();
-            var before = GC.GetAllocatedBytesForCurrentThread();
-            for (var i = 0; i < 1000; i++) Use();
-            allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            for (var part = 0; part < 5; part++)
+            {
+                var before = GC.GetAllocatedBytesForCurrentThread();
+                for (var i = 0; i < 200; i++) Use();
+                allocated = Math.Min(allocated, GC.GetAllocatedBytesForCurrentThread() - before);
+            }
         });
-        Assert.That(allocated, Is.LessThanOrEqualTo(1000 * PerContent));
+        Assert.That(allocated, Is.LessThanOrEqualTo(200 * PerContent));
 
         void Use()
         {

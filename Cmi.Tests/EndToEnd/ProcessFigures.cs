@@ -14,6 +14,9 @@ internal static class ProcessFigures
     /// <summary>Its resident memory, in bytes.</summary>
     internal static long Memory(int process) => NumberIn($"/proc/{process}/status", "VmRSS:", field: 1) * 1024;
 
+    /// <summary>The most that it ever was since the process began, in bytes: the system notes it, so that no peak falls between two looks.</summary>
+    internal static long PeakMemory(int process) => NumberIn($"/proc/{process}/status", "VmHWM:", field: 1) * 1024;
+
     /// <summary>How many descriptors this process may open; those that it starts inherit it.</summary>
     internal static int DescriptorLimit() => (int)Math.Min(1_000_000, NumberIn("/proc/self/limits", "Max open files", field: 3));
 

@@ -70,7 +70,7 @@ internal sealed class ScriptedStore : IBufferStore
             {
                 later.SetResult(answer());
             }
-            catch (IOException e)
+            catch (Exception e) when (e is IOException or ObjectDisposedException)
             {
                 later.SetException(e);
             }
@@ -99,7 +99,11 @@ internal sealed class ScriptedStore : IBufferStore
 
         public void Advance(int count) => _length += count;
 
-        public ValueTask<Room> WaitForRoomAsync(CancellationToken cancellationToken) => store.Answer(() => store.FailsRoom ? Room.Failed : store.Held >= store.Capacity ? Room.Full : Room.Ok);
+        public ValueTask<Room> WaitForRoomAsync(CancellationToken cancellationToken) => store.Answer(() =>
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return store.FailsRoom ? Room.Failed : store.Held >= store.Capacity ? Room.Full : Room.Ok;
+        });
 
         public void Complete()
         {

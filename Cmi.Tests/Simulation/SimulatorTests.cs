@@ -16,8 +16,20 @@ public sealed class SimulatorTests
 
     [Test]
     [Category("Slow")]
-    public void ManyExchanges_AllRulesHold() =>
-        Run(SlowSeed(), long.TryParse(Environment.GetEnvironmentVariable(ExchangesVariable), System.Globalization.CultureInfo.InvariantCulture, out var exchanges) ? exchanges : 100_000);
+    public void ManyExchanges_AllRulesHoldAndLongRunsMeetEverything()
+    {
+        var report = Run(SlowSeed(), long.TryParse(Environment.GetEnvironmentVariable(ExchangesVariable), System.Globalization.CultureInfo.InvariantCulture, out var exchanges) ? exchanges : 100_000);
+        Assert.That(report.HasGaps, Is.False, string.Join('\n', report.EmptyCells));
+    }
+
+    [TestCase(999_999, 1, false)]
+    [TestCase(1_000_000, 0, false)]
+    [TestCase(1_000_000, 1, true)]
+    public void EmptyCells_AreGapsFromAMillionExchangesOn(long exchanges, int empty, bool expected)
+    {
+        var report = new SimulationReport { Runs = 1, Exchanges = exchanges, SimulatedTime = default, Trace = 0, Outcomes = "", ImpossibleCells = [], EmptyCells = [.. Enumerable.Repeat("a cell", empty)] };
+        Assert.That(report.HasGaps, Is.EqualTo(expected));
+    }
 
     [Test]
     public void SameSeed_SameRun()

@@ -69,20 +69,24 @@ internal sealed partial class TieredBuffer
         {
             for (; ; )
             {
-                var tail = Tail;
-                var isFull = tail is null;
-                if (tail is not null && !IsLargeEnough(tail))
+                // The last extent is looked at anew after each wait: the one of before may have been moved, which seals it, or be gone, and another's by now.
+                var isFull = Tail is null;
+                if (Tail is { } tail && !IsLargeEnough(tail))
                 {
                     if (await AskAsync(tail, cancellationToken) is not Room.Full and var room) return room;
                     isFull = true;
                 }
 
                 // While what is there may grow, only a better place than it has is worth a new extent.
-                if (await TryPlaceAsync(Choice.Good, tail, cancellationToken)) return Room.Ok;
-                if ((isFull || tail!.End - tail.Base >= tiers.ExtentBytes) && await TryPlaceAsync(Choice.AboveMark, tail, cancellationToken)) return Room.Ok;
+                if (await TryPlaceAsync(Choice.Good, cancellationToken)) return Room.Ok;
+                if ((isFull || Tail is not { } large || large.End - large.Base >= tiers.ExtentBytes) && await TryPlaceAsync(Choice.AboveMark, cancellationToken)) return Room.Ok;
 
                 // No other place: then what is there grows on, into what its tier keeps in reserve.
-                if (!isFull && tail == Tail && tail is not null && IsWithinShare(tail.Tier) && await AskAsync(tail, cancellationToken) is not Room.Full and var last) return last;
+                if (!isFull && Tail is { } last && IsWithinShare(last.Tier))
+                {
+                    if (await AskAsync(last, cancellationToken) is not Room.Full and var reserve) return reserve;
+                    if (Tail != last) continue;                     // where it was there is room now
+                }
                 ObjectDisposedException.ThrowIf(_disposed, this);
                 if (State == BufferState.Failed) return Room.Failed;
                 if (!tiers.Mover.IsMoving) return Room.Full;        // what may be moved later is no promise
@@ -97,8 +101,8 @@ internal sealed partial class TieredBuffer
         }
     }
 
-    /// <summary>Begins a new extent in the first tier that is such a choice and has room.</summary>
-    private async ValueTask<bool> TryPlaceAsync(Choice choice, Extent? tail, CancellationToken cancellationToken)
+    /// <summary>Begins a new extent in the first tier that is such a choice and has room, and seals the one before it.</summary>
+    private async ValueTask<bool> TryPlaceAsync(Choice choice, CancellationToken cancellationToken)
     {
         for (var tier = 0; tier < tiers.Tiers.Length; tier++)
         {
@@ -107,11 +111,10 @@ internal sealed partial class TieredBuffer
             var added = tiers.Add(this, buffer, tier, Length);
             _extents.Add(added);
             var room = await AskAsync(added, cancellationToken);
-            // Meanwhile this buffer may have been disposed of or have failed, or the tail have been released: then they are gone, and perhaps another's already.
-            if (!_extents.Contains(added)) return false;
+            if (Tail != added) return false;                        // meanwhile this buffer was disposed of or has failed
             if (room == Room.Ok)
             {
-                if (tail is not null && _extents.Contains(tail) && !DropIfEmpty(tail)) Seal(tail);
+                if (_extents is [.., { IsSealed: false } before, _] && !DropIfEmpty(before)) Seal(before);
                 return true;
             }
             _extents.Remove(added);
@@ -120,22 +123,26 @@ internal sealed partial class TieredBuffer
         return false;
     }
 
-    private async ValueTask<Room> AskAsync(Extent extent, CancellationToken cancellationToken)
+    /// <summary>Asks the tier of the last extent for room. An answer that comes when that is not the last any more is worth nothing, and nobody's fault.</summary>
+    private async ValueTask<Room> AskAsync(Extent tail, CancellationToken cancellationToken)
     {
+        var tier = tail.Tier;
+        var room = Room.Failed;
         Exception? why = null;
         try
         {
-            var room = await extent.Buffer.WaitForRoomAsync(cancellationToken);
-            if (room == Room.Full) tiers.WasFull(extent.Tier);
-            if (room != Room.Failed) return room;
+            room = await tail.Buffer.WaitForRoomAsync(cancellationToken);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
             why = e;
         }
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        tiers.Failed(extent.Tier, why);
-        if (extent.Held == 0) return Room.Full;                     // nothing is lost: another tier may do
+        // Only who asks here begins an extent: the same object as the last one is the same extent.
+        if (Tail != tail) return Room.Full;
+        if (room == Room.Full) tiers.WasFull(tier);
+        if (room != Room.Failed) return room;
+        tiers.Failed(tier, why);
+        if (tail.Held == 0) return Room.Full;                       // nothing is lost: another tier may do
         Fail(why ?? new IOException("The store that holds it has failed."));
         return Room.Failed;
     }
