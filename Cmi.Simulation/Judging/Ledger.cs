@@ -155,8 +155,8 @@ internal sealed class Ledger(SimulatedWorld world)
             else world.Violate("needless-retry", $"{exchange.Request} is tried again, and its server had not failed");
         }
         if (exchange.Grants.Find(grant => grant is { IsOpen: false, Outcome: GrantOutcome.Done, Cause: Cause.Unknown }) is not { } done) return;
-        // A whole reply may be lost by the store before it leaves.
-        if (world.Store.TryExcuse(exchange.Request) || world.Store.TryExcuseByDelay(exchange.Request)) done.Cause = Cause.Store;
+        // A whole reply may be lost by the store before it leaves. What waited for it may have begun, so that only what has no effect is asked for again.
+        if (exchange.Request.Plan is { IsSafe: true, Bytes: 0 } && (world.Store.TryExcuse(exchange.Request) || world.Store.TryExcuseByDelay(exchange.Request))) done.Cause = Cause.Store;
         else world.Violate("answered-twice", $"{exchange.Request} asks for a server, and has its reply");
     }
 
@@ -169,14 +169,15 @@ internal sealed class Ledger(SimulatedWorld world)
             world.Violate("tried-again", $"{exchange.Request} is given to server {server.Plan.Number} again, and server {unasked.Plan.Number} was not asked");
     }
 
-    // RFC 9112 §9.3.2: runs of safe methods run side by side, everything else waits for what is before it, and what is behind waits for it.
+    // RFC 9112 §9.3.2: runs of safe methods run side by side, everything else waits for what is before it, and what is behind waits for it; but not for one that is
+    // asked again since its whole reply was lost.
     private void JudgeNeighbours(AskedRequest request)
     {
         foreach (var before in request.Client.Requests)
         {
             if (before.Index >= request.Index) return;
             if (before.IsParallel(Terms) && request.IsParallel(Terms)) continue;
-            if (before.Exchange is { IsOpen: true }) world.Violate("barrier", $"{request} starts before the end of {before}");
+            if (before.Exchange is { IsOpen: true } open && !open.Grants.Exists(grant => grant is { Outcome: GrantOutcome.Done, Cause: Cause.Store })) world.Violate("barrier", $"{request} starts before the end of {before}");
         }
     }
 }
