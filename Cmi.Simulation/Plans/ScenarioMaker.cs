@@ -141,7 +141,11 @@ internal sealed class ScenarioMaker
     // A phase needs something to happen in.
     private RequestPlan FitFor(ClientPlan client, RequestPlan request)
     {
-        if (client.Phase == Phase.RequestContent) request = request with { Method = Pick("PUT", "POST"), Bytes = _random.Next(2, _mostBytes) };
+        if (client.Phase == Phase.RequestContent)
+        {
+            request = request with { Method = Pick("PUT", "POST"), Bytes = _random.Next(2, _mostBytes) };
+            if (request.Piece > 0) request = request with { Piece = request.Piece + (request.Bytes / MostPieces) };
+        }
         // Some are answered before they have sent all, by the server or by the gateway.
         if (client.Phase is Phase.RequestContent or Phase.Waiting && request.Bytes > 10 && Chance(0.5))
         {
