@@ -23,6 +23,9 @@ internal static partial class Log
     [LoggerMessage(3005, LogLevel.Warning, "Loop {Loop}: its thread cannot be kept to one processor ({Error}); it runs where the system puts it.")]
     public static partial void CannotPin(this ILogger logger, string loop, string error);
 
+    [LoggerMessage(3006, LogLevel.Debug, "Loop {Loop}: the system takes no calls together (io_uring); they are made one by one.")]
+    public static partial void CallsOneByOne(this ILogger logger, string loop);
+
     /// <summary>Logs where nobody is left to hear that logging failed: it must not end a loop, and out of handles it may well fail.</summary>
     /// <returns>Whether it was logged.</returns>
     public static bool Safely(ILogger logger, Action<ILogger> write)

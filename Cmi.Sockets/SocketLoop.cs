@@ -119,6 +119,11 @@ internal abstract class SocketLoop : ILoop
     /// <summary>Takes the events that <see cref="Wait"/> has found. Must not throw.</summary>
     protected abstract void TakeEvents(int count);
 
+    /// <summary>Called behind all that is done in a turn. Must not throw; what it posts has the next turn come at once.</summary>
+    protected virtual void EndTurn()
+    {
+    }
+
     /// <summary>Ends the waiting, or keeps the loop from the next one. Must not throw, not even when the loop has ended.</summary>
     protected abstract void Wake();
 
@@ -160,6 +165,7 @@ internal abstract class SocketLoop : ILoop
             Escaped(e);                                            // the other timers that are due are so still: the next turn comes at once
         }
         Drain();
+        EndTurn();
         var end = Milliseconds;
         if (end - begin > LongTurnMilliseconds) TellOfLongTurn(end - begin);
         if (!Mailbox.IsEmpty) return 0;

@@ -54,6 +54,13 @@ public sealed class SocketOptions
     /// <value><see langword="false"/> by default.</value>
     public bool PinLoops { get; set; }
 
+    /// <summary>
+    /// Whether what the connections of a loop receive, send and close in one turn goes to the system in one call (Linux: io_uring), where the system lets this
+    /// process do so; many containers do not. It saves most where a system call is dear, as in a virtual machine. Only <see cref="SocketTransport.Epoll"/> heeds it.
+    /// </summary>
+    /// <value><see langword="true"/> by default.</value>
+    public bool BatchCalls { get; set; } = true;
+
     /// <summary>How old the addresses of a name may be when a server is dialled; older ones are looked up again.</summary>
     /// <value>30 s by default; 0: a look-up for each dial; at most 1 day.</value>
     public TimeSpan ResolveEvery { get; set; } = TimeSpan.FromSeconds(30);

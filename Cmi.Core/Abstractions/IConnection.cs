@@ -75,7 +75,18 @@ public interface IConnection
     IoStatus TrySend(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent);
 
     /// <summary>
-    /// As <see cref="TrySend"/>, for the last bytes of all: if every one is taken, the owner calls <see cref="EndSending"/> or <see cref="Close"/> before it
+    /// As <see cref="TrySend"/>, for bytes that may leave as late as the end of this turn of the loop, so that a transport can send those of several
+    /// connections in one system call. They keep their order among all that is sent, and before an end or a close.
+    /// </summary>
+    /// <remarks>That the connection is broken may be found only then: the owner is told, but not which bytes were lost. Not for what may be sent once only.</remarks>
+    /// <param name="head">The first bytes; may be empty.</param>
+    /// <param name="content">The bytes after them; may be empty.</param>
+    /// <param name="sent">How many bytes of both together the transport took; it keeps no reference to the spans.</param>
+    /// <returns>As <see cref="TrySend"/>.</returns>
+    IoStatus TrySendSoon(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent) => TrySend(head, content, out sent);
+
+    /// <summary>
+    /// As <see cref="TrySendSoon"/>, for the last bytes of all: if every one is taken, the owner calls <see cref="EndSending"/> or <see cref="Close"/> before it
     /// returns to the loop. Until then a transport may hold them back, so that the end leaves with them: with TCP in one segment instead of two.
     /// </summary>
     /// <remarks>Where <see cref="Close"/> may find bytes of the peer that were not received, they are not safe: a reset then takes with it what was held back.</remarks>

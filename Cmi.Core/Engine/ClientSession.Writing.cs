@@ -51,10 +51,10 @@ internal sealed partial class ClientSession
     {
         if (!_sendQueue.IsBlocked && _state.ToClient.Length == 0) return true;     // content may be blocked all the same: its clock runs on
         var before = _sentBytes;
-        var endFollows = _front is null && _noMoreRequests && !_hasSentContent;
+        var time = _front is null && _noMoreRequests && !_hasSentContent ? SendTime.Last : SendTime.Soon;
         var status = _sendQueue.IsBlocked
             ? _sendQueue.Flush(_connection, _state.Memory, ref _sentBytes)
-            : _sendQueue.Send(_connection, _state.Memory, _state.ToClient, default, ref _sentBytes, out _, endFollows);
+            : _sendQueue.Send(_connection, _state.Memory, _state.ToClient, default, ref _sentBytes, out _, time);
         NoteProgress(before, status == IoStatus.WouldBlock);
         if (_front is null) _idleSince = _state.Loop.Now;
         if (status == IoStatus.Failed) Cut("the connection broke");

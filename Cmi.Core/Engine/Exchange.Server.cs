@@ -70,7 +70,9 @@ internal sealed partial class Exchange
         var status = _current.Sender.Send(connection, ref _current.SendQueue, gather, _state.Memory, AttemptHead.Written, Request, ref _current.SentBytes);
         if (gather.Length > 0 && status is not (SendStatus.Blocked or SendStatus.Failed))
         {
-            var flushed = _current.SendQueue.Send(connection, _state.Memory, gather, default, ref _current.SentBytes, out _);
+            // What may be tried once only must be known not to have left, if it has not.
+            var time = _isIdempotent ? SendTime.Soon : SendTime.Now;
+            var flushed = _current.SendQueue.Send(connection, _state.Memory, gather, default, ref _current.SentBytes, out _, time);
             if (flushed != IoStatus.Done) status = flushed == IoStatus.WouldBlock ? SendStatus.Blocked : SendStatus.Failed;
         }
         gather.Clear();

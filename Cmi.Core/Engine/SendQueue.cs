@@ -23,6 +23,19 @@ internal sealed class Gather
     public void Clear() => Length = 0;
 }
 
+/// <summary>When bytes are to leave.</summary>
+internal enum SendTime : byte
+{
+    /// <summary>At once: what cannot be is known.</summary>
+    Now,
+
+    /// <summary>By the end of the turn, with those of other connections.</summary>
+    Soon,
+
+    /// <summary>As soon, and with the end of the connection, which follows at once if all is taken.</summary>
+    Last,
+}
+
 /// <summary>Bytes on their way into one connection. What the connection does not take of the gathered ones waits in a single block of the loop; content stays where it is.</summary>
 internal struct SendQueue
 {
@@ -47,17 +60,23 @@ internal struct SendQueue
 
     /// <summary>Sends all that was gathered and then content, as far as the connection takes it. Nothing may be waiting.</summary>
     /// <param name="contentSent">How much of the content was taken.</param>
-    /// <param name="endFollows">Whether the connection is ended at once if all is taken.</param>
+    /// <param name="time">When they are to leave.</param>
     /// <returns>Done when everything was taken.</returns>
-    public IoStatus Send(IConnection connection, LoopMemory memory, Gather gather, ReadOnlySpan<byte> content, ref long sentBytes, out int contentSent, bool endFollows = false)
+    public IoStatus Send(IConnection connection, LoopMemory memory, Gather gather, ReadOnlySpan<byte> content, ref long sentBytes, out int contentSent, SendTime time = SendTime.Now)
     {
         contentSent = 0;
         var head = gather.Bytes;
         gather.Clear();
         while (!head.IsEmpty || !content.IsEmpty)
         {
+            int sent;
             // A part was taken: ask again, so that the connection says that it would block and later that it would not.
-            var status = endFollows ? connection.TrySendLast(head, content, out var sent) : connection.TrySend(head, content, out sent);
+            var status = time switch
+            {
+                SendTime.Soon => connection.TrySendSoon(head, content, out sent),
+                SendTime.Last => connection.TrySendLast(head, content, out sent),
+                _ => connection.TrySend(head, content, out sent),
+            };
             if (status != IoStatus.Done)
             {
                 if (status == IoStatus.WouldBlock) _held.Set(memory, head);

@@ -46,7 +46,7 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
 
     public Readiness Ready => _ready;
 
-    private bool IsClosed => Descriptor < 0;
+    private bool IsClosed => Descriptor < 0 || _isClosing;
 
     public void SetOwner(IConnectionOwner owner)
     {
@@ -54,9 +54,7 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
         Debug.Assert(_loop.IsCurrent);
         if (IsClosed) return;
         _owner = owner;
-        if (_ready == Readiness.None || _toTell) return;
-        _toTell = true;
-        _loop.Post(static connection => ((EpollConnection)connection!).Tell(), this);
+        if (_ready != Readiness.None) TellSoon();
     }
 
     public IoStatus TryReceive(Span<byte> into, out int received)
@@ -68,11 +66,13 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
         if (_ended) return IoStatus.End;
         // The edge is still to come: a call would find nothing nearly always.
         if ((_ready & (Readiness.Receivable | Readiness.Failed)) == Readiness.None) return IoStatus.WouldBlock;
+        if (HasEarly && TryTakeEarly(into, out received)) return IoStatus.Done;
         var count = Libc.Receive(Descriptor, into);
         if (count > 0)
         {
             received = count;
             _isUnanswered = false;
+            _hasLargeInput = count >= CallBatch.ReceiveBytes;
             if (count < into.Length && (_ready & Readiness.Failed) == Readiness.None)
             {
                 _ready &= ~Readiness.Receivable;
@@ -92,41 +92,51 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
         return IoStatus.WouldBlock;
     }
 
-    public IoStatus TrySend(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent) => TrySend(head, content, endFollows: false, out sent);
+    public IoStatus TrySend(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent) => TrySend(head, content, mayWait: false, endFollows: false, out sent);
 
-    public IoStatus TrySendLast(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent) => TrySend(head, content, endFollows: true, out sent);
+    public IoStatus TrySendSoon(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent) => TrySend(head, content, mayWait: true, endFollows: false, out sent);
+
+    public IoStatus TrySendLast(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent) => TrySend(head, content, mayWait: true, endFollows: true, out sent);
 
     public void EndSending()
     {
         Debug.Assert(_loop.IsCurrent);
         if (IsClosed || _endSending) return;
         _endSending = true;
-        _ = Libc.ShutdownSending(Descriptor);                      // fails only where the peer was faster: there is nothing left to end
+        if (!HasKept && !HasUnsent) ShutDown();
     }
 
     public void Close()
     {
         Debug.Assert(_loop.IsCurrent);
         if (IsClosed) return;
-        // The kernel's buffer was full: a peer that takes nothing must not keep it there for as long as the kernel likes.
-        if (_isTcp && (_ready & (Readiness.Sendable | Readiness.Failed)) == Readiness.None)
-            _ = Libc.SetUserTimeout(Descriptor, (int)_loop.Manager.CloseMilliseconds);
-        Finish();
+        if ((_ready & (Readiness.Sendable | Readiness.Failed)) == Readiness.None) BoundClosing();
+        if ((HasKept || HasUnsent) && (_ready & Readiness.Failed) == Readiness.None) CloseBehindKept();
+        else Finish();
     }
 
     public void Abort(string reason)
     {
         Debug.Assert(_loop.IsCurrent);
         if (IsClosed) return;
+        Break();
+        _loop.Manager.Logger.Aborted(Id, reason);
+    }
+
+    /// <summary>Resets the connection, also one that was closed and still sends.</summary>
+    public void Break()
+    {
+        if (Descriptor < 0) return;
         if (_isTcp) _ = Libc.SetResetOnClose(Descriptor);          // a Unix domain socket knows none: its peer sees an end, or an error if bytes were unread
         Finish();
-        _loop.Manager.Logger.Aborted(Id, reason);
     }
 
     /// <summary>Takes note of an edge and tells the owner.</summary>
     public override void OnEvents(EpollEvents events)
     {
         if (_connecting is not null && !TryFinishConnecting(events)) return;
+        if (HasEarly) NoteInput(events);
+        if (HasUnsent && !TrySendRest(ref events)) return;
         var flags = Readiness.None;
         if ((events & ~EpollEvents.Sendable) != EpollEvents.None && !_ended) flags = Readiness.Receivable;     // the end and the error are received too
         if ((events & EpollEvents.Failed) != EpollEvents.None || (_ready & Readiness.Failed) != Readiness.None)
@@ -144,13 +154,20 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
         if (gained != Readiness.None) _owner?.OnReady(this);
     }
 
+    private void TellSoon()
+    {
+        if (_toTell) return;
+        _toTell = true;
+        _loop.Post(static connection => ((EpollConnection)connection!).Tell(), this);
+    }
+
     private void Tell()
     {
         _toTell = false;
         if (_ready != Readiness.None) _owner?.OnReady(this);
     }
 
-    private IoStatus TrySend(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, bool endFollows, out int sent)
+    private IoStatus TrySend(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, bool mayWait, bool endFollows, out int sent)
     {
         if (head.IsEmpty && content.IsEmpty) throw new ArgumentException("There must be at least one byte to send.", nameof(content));
         Debug.Assert(_loop.IsCurrent);
@@ -159,6 +176,18 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
         if (_endSending) throw new InvalidOperationException("Sending was ended on this side.");
         if ((_ready & Readiness.Sendable) == Readiness.None) return IoStatus.WouldBlock;
         if (_isDelayed) SendWithoutDelay();
+        if (_loop.Calls is { } calls)
+        {
+            if (mayWait && calls.TryKeep(this, head, content, endFollows))
+            {
+                HasKept = true;
+                sent = head.Length + content.Length;
+                return IoStatus.Done;
+            }
+            if (HasKept) calls.Send();                             // what was taken before leaves before
+            if ((_ready & Readiness.Failed) != Readiness.None) return IoStatus.Failed;
+            if ((_ready & Readiness.Sendable) == Readiness.None) return IoStatus.WouldBlock;
+        }
         var count = content.IsEmpty ? Libc.Send(Descriptor, head, endFollows)
             : head.IsEmpty ? Libc.Send(Descriptor, content, endFollows) : Libc.Send(Descriptor, head, content, endFollows);
         if (count > 0)
@@ -199,14 +228,26 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
         return IoStatus.Failed;
     }
 
+    // Fails only where the peer was faster: there is nothing left to end.
+    private void ShutDown() => _ = Libc.ShutdownSending(Descriptor);
+
+    // The kernel's buffer was full: a peer that takes nothing must not keep it there for as long as the kernel likes.
+    private void BoundClosing()
+    {
+        if (_isTcp) _ = Libc.SetUserTimeout(Descriptor, (int)_loop.Manager.CloseMilliseconds);
+    }
+
     private void Finish()
     {
+        if (HasKept) DropKept();
+        DropLeft();
         _owner = null;
         _ready = Readiness.None;
         _loop.Set.Forget(this);
         var descriptor = Descriptor;
         Descriptor = -1;
-        Libc.Close(descriptor);
+        if (_loop.Calls is { } calls) calls.Close(descriptor);
+        else Libc.Close(descriptor);
         _loop.Manager.Closed();
     }
 }

@@ -15,6 +15,7 @@ internal sealed class EpollLoop : SocketLoop
     private EpollLoop(SocketConnectionManager manager, int index, TimeProvider time, long origin)
         : base(manager, index, time, origin)
     {
+        if (manager.Options.BatchCalls) Calls = CallBatch.TryCreate();
     }
 
     /// <summary>Whether this system has what such a loop needs.</summary>
@@ -22,6 +23,9 @@ internal sealed class EpollLoop : SocketLoop
 
     /// <summary>What is registered on this loop.</summary>
     public EpollSet Set { get; } = new();
+
+    /// <summary>What its connections receive, send and close together; <see langword="null"/>: each makes its own calls, at once.</summary>
+    public CallBatch? Calls { get; }
 
     /// <summary>Makes as many loops as the options say; they are not started.</summary>
     /// <exception cref="IOException">The system has no more handles.</exception>
@@ -34,7 +38,7 @@ internal sealed class EpollLoop : SocketLoop
         }
         catch
         {
-            foreach (var loop in loops) loop.Set.Dispose();
+            foreach (var loop in loops) loop.OnStopped();
             throw;
         }
         return [.. loops];
@@ -57,22 +61,33 @@ internal sealed class EpollLoop : SocketLoop
 
     public override void BreakAll()
     {
-        foreach (var target in Set.Targets) (target as EpollConnection)?.Abort("The transport was disposed.");
+        foreach (var target in Set.Targets)
+        {
+            if (target is not EpollConnection connection) continue;
+            connection.Abort("The transport was disposed.");
+            connection.Break();
+        }
     }
 
     protected override void OnStarted()
     {
+        if (Manager.Options.BatchCalls && Calls is null) Log.Safely(Manager.Logger, logger => logger.CallsOneByOne(Name));
         if (!Manager.Options.PinLoops) return;
         var result = Libc.PinThread(Index);
         if (result < 0) Log.Safely(Manager.Logger, logger => logger.CannotPin(Name, new Win32Exception(-result).Message));
     }
 
-    protected override void OnStopped() => Set.Dispose();
+    protected override void OnStopped()
+    {
+        Set.Dispose();
+        Calls?.Dispose();
+    }
 
     protected override int Wait(int milliseconds) => Set.Wait(milliseconds);
 
     protected override void TakeEvents(int count)
     {
+        Calls?.Receive(Set, count);
         for (var index = 0; index < count; index++)
         {
             try
@@ -90,6 +105,8 @@ internal sealed class EpollLoop : SocketLoop
             }
         }
     }
+
+    protected override void EndTurn() => Calls?.EndTurn();
 
     protected override void Wake() => Set.Wake();
 

@@ -63,6 +63,19 @@ internal static unsafe partial class Libc
     private static partial int getrlimit(int resource, void* limits);
 
     [LibraryImport("libc")]
+    private static partial void* mmap(void* address, nuint bytes, int protection, int flags, int descriptor, nint offset);
+
+    [LibraryImport("libc")]
+    private static partial int munmap(void* address, nuint bytes);
+
+    // Declared with a fixed number of arguments: on x64 and arm64 Linux integers are passed alike either way.
+    [LibraryImport("libc", EntryPoint = "syscall")]
+    private static partial nint io_uring_setup(nint number, uint entries, void* parameters);
+
+    [LibraryImport("libc", EntryPoint = "syscall")]
+    private static partial nint io_uring_enter(nint number, int descriptor, uint submitted, uint completed, uint flags, void* signals, nuint bytes);
+
+    [LibraryImport("libc")]
     private static partial int sched_getaffinity(int thread, nuint bytes, void* set);
 
     [LibraryImport("libc")]
@@ -72,7 +85,7 @@ internal static unsafe partial class Libc
 /// <summary>The numbers of the errors that are told apart, the same on x64 and arm64.</summary>
 internal static class Errno
 {
-    public const int Interrupted = 4, Again = 11, Invalid = 22, NoMachine = 64, Protocol = 71, NoProtocolOption = 92,
+    public const int Interrupted = 4, Again = 11, Busy = 16, Invalid = 22, NoMachine = 64, Protocol = 71, NotSocket = 88, NoProtocolOption = 92,
         NetworkDown = 100, NetworkUnreachable = 101, Aborted = 103, Refused = 111, HostDown = 112, HostUnreachable = 113, InProgress = 115;
 }
 

@@ -25,6 +25,7 @@ internal static unsafe partial class Libc
     private const int SolSocket = 1, SoError = 4, SoKeepAlive = 9, SoLinger = 13;
     private const int IpProtoTcp = 6, TcpNoDelay = 1, TcpCongestion = 13, TcpUserTimeout = 18;
     private const int NoSignal = 0x4000, MoreFollows = 0x8000, ShutSend = 1;
+    private const int RingSetup = 425, RingEnter = 426;             // the same numbers on every architecture
     private const int CtlAdd = 1, CtlDelete = 2, CtlChange = 3;
 
     /// <summary>Makes an epoll instance.</summary>
@@ -235,6 +236,35 @@ internal static unsafe partial class Libc
             return result < 0 ? result : (int)Math.Min(length, (uint)address.Length);
         }
     }
+
+    /// <summary>Makes an io_uring instance.</summary>
+    /// <param name="entries">How many calls it takes at once.</param>
+    /// <param name="parameters">What the system says of it: struct io_uring_params.</param>
+    /// <returns>Its descriptor.</returns>
+    public static int OpenRing(uint entries, Span<byte> parameters)
+    {
+        fixed (byte* raw = parameters) return Result(io_uring_setup(RingSetup, entries, raw));
+    }
+
+    /// <summary>Has an io_uring instance make calls, and waits until as many are done.</summary>
+    /// <returns>How many it has taken.</returns>
+    public static int EnterRing(int ring, uint calls)
+    {
+        const uint GetEvents = 1;
+        return Result(io_uring_enter(RingEnter, ring, calls, calls, GetEvents, null, 0));
+    }
+
+    /// <summary>Maps memory that is shared with the system.</summary>
+    /// <returns>null: it cannot be mapped.</returns>
+    public static byte* Map(int descriptor, nuint bytes, nint offset)
+    {
+        const int ReadAndWrite = 3, SharedAndPresent = 0x8001;     // MAP_SHARED, MAP_POPULATE
+        var mapped = mmap(null, bytes, ReadAndWrite, SharedAndPresent, descriptor, offset);
+        return mapped == (void*)-1 ? null : (byte*)mapped;
+    }
+
+    /// <summary>Gives mapped memory back.</summary>
+    public static void Unmap(byte* start, nuint bytes) => _ = munmap(start, bytes);
 
     /// <summary>Keeps the calling thread to one of the processors that it may use now.</summary>
     /// <param name="index">Which of them, counted round.</param>

@@ -16,6 +16,7 @@ internal sealed class ConnectionProbe : IConnectionOwner
     private readonly List<(Func<ConnectionProbe, bool> Condition, TaskCompletionSource Done)> _waits = [];
     private bool _inside;
     private bool _toEnd;
+    private int _sends;
     private bool _heard = true;
 
     public ConnectionProbe(IConnection connection)
@@ -157,7 +158,9 @@ internal sealed class ConnectionProbe : IConnectionOwner
             var isLast = _toEnd && count == ToSend - Sent;
             Guard(() => status = isLast
                 ? Connection.TrySendLast(PatternFrom(Sent, head), PatternFrom(Sent + head, count - head), out sent)
-                : Connection.TrySend(PatternFrom(Sent, head), PatternFrom(Sent + head, count - head), out sent));
+                : _sends++ % 3 == 1
+                    ? Connection.TrySend(PatternFrom(Sent, head), PatternFrom(Sent + head, count - head), out sent)
+                    : Connection.TrySendSoon(PatternFrom(Sent, head), PatternFrom(Sent + head, count - head), out sent));
             Check(sent >= 0 && sent <= count && (status == IoStatus.Done) == (sent > 0), $"{status} with {sent} of {count} bytes");
             Sent += sent;
             if (status == IoStatus.Done) continue;

@@ -37,7 +37,22 @@ public sealed class ClientTests
         var client = connections.Connect();
         client.Say();
         Assert.That(client.Sent, Is.Positive);
-        Assert.That((client.IsClosed, client.HasSentLast), Is.EqualTo((closes, withTheEnd)));
+        Assert.That((client.IsClosed, client.HasSentLast, client.HasSentSoon), Is.EqualTo((closes, withTheEnd, !withTheEnd)));
+        connections.Loop.Wait(engine.DisposeAsync);
+    }
+
+    [TestCase("GET", "", true)]
+    [TestCase("POST", "Content-Length: 0\r\n", false, Description = "if it did not leave, another server may be asked; so that must be known")]
+    public async Task Request_LeavesWithThoseOfOthersWhereItMayBeTriedTwice(string method, string fields, bool soon)
+    {
+        var connections = new StubConnections(Encoding.ASCII.GetBytes(Http.Request(method, "/", fields)), Encoding.ASCII.GetBytes(Http.Ok("x")));
+        var options = new CmiOptions();
+        options.Listen("http://127.0.0.1:80");
+        options.AddServer("http://10.0.0.1");
+        var engine = new CmiEngine(options, connections, new ScriptedStore());
+        await engine.StartAsync();
+        connections.Connect().Say();
+        Assert.That((connections.Server!.Sent > 0, connections.Server.HasSentSoon), Is.EqualTo((true, soon)));
         connections.Loop.Wait(engine.DisposeAsync);
     }
 

@@ -16,6 +16,9 @@ internal sealed class StubConnections(byte[] request, byte[] reply) : IConnectio
     /// <summary>How many connections to the server were made.</summary>
     public int Dialled { get; private set; }
 
+    /// <summary>The last connection to the server.</summary>
+    public StubConnection? Server { get; private set; }
+
     /// <summary>Connects the client.</summary>
     public StubConnection Connect()
     {
@@ -33,7 +36,7 @@ internal sealed class StubConnections(byte[] request, byte[] reply) : IConnectio
     public ValueTask<IConnection> ConnectAsync(ServerAddress server, ILoop loop, CancellationToken cancellationToken)
     {
         Dialled++;
-        return new(new StubConnection(_loop, ++_lastId, reply, answers: true));
+        return new(Server = new StubConnection(_loop, ++_lastId, reply, answers: true));
     }
 
     public ValueTask DisposeAsync() => default;
@@ -71,6 +74,9 @@ internal sealed class StubConnection(ManualLoop loop, long id, byte[] message, b
     /// <summary>Whether it was told that the end follows what it sent.</summary>
     public bool HasSentLast { get; private set; }
 
+    /// <summary>Whether it was told that what it sent may wait for the end of the turn.</summary>
+    public bool HasSentSoon { get; private set; }
+
     public bool IsClosed { get; private set; }
 
     /// <summary>Has the peer send its message, and lets everything follow that follows from it.</summary>
@@ -98,6 +104,12 @@ internal sealed class StubConnection(ManualLoop loop, long id, byte[] message, b
         Sent += sent;
         if (answers) Arrive();
         return IoStatus.Done;
+    }
+
+    public IoStatus TrySendSoon(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent)
+    {
+        HasSentSoon = true;
+        return TrySend(head, content, out sent);
     }
 
     public IoStatus TrySendLast(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent)

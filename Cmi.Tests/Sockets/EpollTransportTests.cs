@@ -69,7 +69,7 @@ public sealed class EpollTransportTests
     public async Task ThousandClients_NoLoopOfTwoHoldsOver60Percent(string at)
     {
         const int Count = 1000;
-        await using var harness = new SocketHarness(SocketTransport.Epoll, new() { LoopCount = 2 });
+        await using var harness = new SocketHarness(SocketTransport.Epoll, options: new() { LoopCount = 2 });
         var listener = await harness.ListenAsync(at == "unix" ? "unix:" + Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()) : at);
         var clients = new List<Socket>(Count);
         var perLoop = new Dictionary<ILoop, int>();
@@ -125,7 +125,7 @@ public sealed class EpollTransportTests
     public async Task ClientsComeAndGoOnTwoLoops_NothingIsLeft()
     {
         const int Players = 8, Games = 60;
-        await using var harness = new SocketHarness(SocketTransport.Epoll, new() { LoopCount = 2 });
+        await using var harness = new SocketHarness(SocketTransport.Epoll, options: new() { LoopCount = 2 });
         var listener = await harness.Manager.ListenAsync(SocketHarness.Parse("http://127.0.0.1:0"), connection => connection.SetOwner(new Echo()), default);
         async Task PlayAsync(int player)
         {
@@ -160,7 +160,7 @@ public sealed class EpollTransportTests
     {
         async Task UseAsync()
         {
-            await using var harness = new SocketHarness(SocketTransport.Epoll, new() { LoopCount = 2 });
+            await using var harness = new SocketHarness(SocketTransport.Epoll, options: new() { LoopCount = 2 });
             var listener = await harness.ListenAsync("http://localhost:0");
             await harness.ListenAsync("unix:" + Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()));
             await harness.ConnectAsync(new(AddressKind.Tcp, "127.0.0.1", listener.Address.Port));
@@ -178,8 +178,8 @@ public sealed class EpollTransportTests
     [Test]
     public async Task TwoTransportsAtOneAddress_TheSecondIsRefused()
     {
-        await using var first = new SocketHarness(SocketTransport.Epoll, new() { LoopCount = 2 });
-        await using var second = new SocketHarness(SocketTransport.Epoll, new() { LoopCount = 2 });
+        await using var first = new SocketHarness(SocketTransport.Epoll, options: new() { LoopCount = 2 });
+        await using var second = new SocketHarness(SocketTransport.Epoll, options: new() { LoopCount = 2 });
         var address = (await first.ListenAsync()).Address.ToString();
         await Assert.ThrowsAsync<IOException>(() => second.ListenAsync(address), "the loops share the address, but with nobody else");
     }
@@ -187,7 +187,7 @@ public sealed class EpollTransportTests
     [Test]
     public async Task SmallPieces_LeaveAtOnceWhicheverSideDialled([Values] bool noDelay)
     {
-        await using var harness = new SocketHarness(SocketTransport.Epoll, new() { LoopCount = 1, NoDelay = noDelay, KeepAlive = true });
+        await using var harness = new SocketHarness(SocketTransport.Epoll, options: new() { LoopCount = 1, NoDelay = noDelay, KeepAlive = true });
         var listener = await harness.ListenAsync();
         var dialled = await harness.ConnectAsync(new(AddressKind.Tcp, "127.0.0.1", listener.Address.Port));
         var accepted = await harness.AcceptedAsync();
@@ -214,7 +214,7 @@ public sealed class EpollTransportTests
     [Test]
     public async Task LastBytesAndTheEnd_AreOneSegment([Values] bool noDelay, [Values] bool closing)
     {
-        await using var harness = new SocketHarness(SocketTransport.Epoll, new() { LoopCount = 1, NoDelay = noDelay });
+        await using var harness = new SocketHarness(SocketTransport.Epoll, options: new() { LoopCount = 1, NoDelay = noDelay });
         var (client, connection, _) = await harness.PairAsync();
         using var closed = client;
         var before = SegmentsReceived(client);
@@ -258,7 +258,7 @@ public sealed class EpollTransportTests
     [Test]
     public async Task PinLoops_EachThreadKeepsToOneProcessor()
     {
-        await using var harness = new SocketHarness(SocketTransport.Epoll, new() { LoopCount = 2, PinLoops = true });
+        await using var harness = new SocketHarness(SocketTransport.Epoll, options: new() { LoopCount = 2, PinLoops = true });
         foreach (var loop in harness.Manager.Loops)
         {
             var allowed = await SocketHarness.On(loop, () => File.ReadLines("/proc/thread-self/status").First(line => line.StartsWith("Cpus_allowed_list:", StringComparison.Ordinal)));
@@ -269,7 +269,7 @@ public sealed class EpollTransportTests
     [Test]
     public async Task PeerNeverReads_KernelGivesUpAfterTheCloseTimeout()
     {
-        await using var harness = new SocketHarness(SocketTransport.Epoll, new() { LoopCount = 1, CloseTimeout = TimeSpan.FromMilliseconds(50) });
+        await using var harness = new SocketHarness(SocketTransport.Epoll, options: new() { LoopCount = 1, CloseTimeout = TimeSpan.FromMilliseconds(50) });
         var (client, connection, _) = await harness.PairAsync();
         using var __ = client;
         await SocketHarness.On(connection, () =>

@@ -6,14 +6,15 @@ using NUnit.Framework;
 
 namespace Cmi.Tests.Sockets;
 
-[TestFixture(SocketTransport.Managed)]
-[TestFixture(SocketTransport.Epoll)]
-public sealed class SocketConnectionManagerTests(SocketTransport transport)
+[TestFixture(SocketTransport.Managed, false)]
+[TestFixture(SocketTransport.Epoll, false)]
+[TestFixture(SocketTransport.Epoll, true)]
+public sealed class SocketConnectionManagerTests(SocketTransport transport, bool batched)
 {
     [Test]
     public async Task ClientsConnect_LoopsShareThemEvenly()
     {
-        await using var harness = new SocketHarness(transport, new() { LoopCount = 3 });
+        await using var harness = new SocketHarness(transport, batched, new() { LoopCount = 3 });
         var address = (await harness.ListenAsync()).Address;
         var connections = new List<IConnection>();
         for (var i = 0; i < 12; i++)
@@ -29,7 +30,7 @@ public sealed class SocketConnectionManagerTests(SocketTransport transport)
     [Test]
     public async Task ListenerIsPaused_ClientsWaitInTheBacklog()
     {
-        await using var harness = new SocketHarness(transport);
+        await using var harness = new SocketHarness(transport, batched);
         var listener = await harness.ListenAsync();
         for (var i = 0; i < 3; i++)
         {
@@ -49,7 +50,7 @@ public sealed class SocketConnectionManagerTests(SocketTransport transport)
     [Test]
     public async Task AddressIsInUse_IOExceptionNamesIt()
     {
-        await using var harness = new SocketHarness(transport);
+        await using var harness = new SocketHarness(transport, batched);
         var address = (await harness.ListenAsync()).Address;
         var fault = await Assert.ThrowsAsync<IOException>(() => harness.ListenAsync(address.ToString()));
         Assert.That(fault?.Message, Does.Contain(address.ToString()).And.Contain("in use"));
@@ -58,7 +59,7 @@ public sealed class SocketConnectionManagerTests(SocketTransport transport)
     [Test]
     public async Task AddressIsOfAnotherMachine_IOExceptionNamesIt()
     {
-        await using var harness = new SocketHarness(transport);
+        await using var harness = new SocketHarness(transport, batched);
         var fault = await Assert.ThrowsAsync<IOException>(() => harness.ListenAsync("http://192.0.2.1:0"));
         Assert.That(fault?.Message, Does.Contain("http://192.0.2.1:0"));
     }
@@ -67,7 +68,7 @@ public sealed class SocketConnectionManagerTests(SocketTransport transport)
     [TestCase("http://*:0")]
     public async Task BothFamilies_AreListenedAt(string at)
     {
-        await using var harness = new SocketHarness(transport);
+        await using var harness = new SocketHarness(transport, batched);
         var address = (await harness.ListenAsync(at)).Address;
         Assert.That(address.Port, Is.Positive);
         using var four = await SocketHarness.ClientAsync(address);
@@ -88,7 +89,7 @@ public sealed class SocketConnectionManagerTests(SocketTransport transport)
     public async Task UnixSocketFile_IsRemovedWithItsListener()
     {
         var path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
-        await using var harness = new SocketHarness(transport);
+        await using var harness = new SocketHarness(transport, batched);
         var listener = await harness.ListenAsync("unix:" + path);
         Assert.That(File.Exists(path), Is.True);
         await Assert.ThrowsAsync<IOException>(() => harness.ListenAsync("unix:" + path), "somebody answers there");
@@ -105,7 +106,7 @@ public sealed class SocketConnectionManagerTests(SocketTransport transport)
             dead.Bind(new UnixDomainSocketEndPoint(path + "~"));
             File.Move(path + "~", path);                           // so that closing it does not remove it
         }
-        await using var harness = new SocketHarness(transport);
+        await using var harness = new SocketHarness(transport, batched);
         var listener = await harness.ListenAsync("unix:" + path);
         using var client = await SocketHarness.ClientAsync(listener.Address);
         Assert.That((await harness.AcceptedAsync()).Peer, Is.Null);
@@ -115,7 +116,7 @@ public sealed class SocketConnectionManagerTests(SocketTransport transport)
     public async Task PlainFileIsInTheWay_IsLeftAlone()
     {
         var path = Path.GetTempFileName();
-        await using var harness = new SocketHarness(transport);
+        await using var harness = new SocketHarness(transport, batched);
         await Assert.ThrowsAsync<IOException>(() => harness.ListenAsync("unix:" + path));
         Assert.That(File.Exists(path), Is.True);
         File.Delete(path);
@@ -125,7 +126,7 @@ public sealed class SocketConnectionManagerTests(SocketTransport transport)
     public async Task NameHasSeveralAddresses_AllAreTriedAndTheNameIsKept()
     {
         var lookUps = 0;
-        await using var harness = new SocketHarness(transport, resolve: _ =>
+        await using var harness = new SocketHarness(transport, batched, resolve: _ =>
         {
             lookUps++;
             return Task.FromResult(new[] { IPAddress.Parse("127.0.0.9"), IPAddress.Loopback });
@@ -144,7 +145,7 @@ public sealed class SocketConnectionManagerTests(SocketTransport transport)
     public async Task NameServerIsAway_TheAddressesFromBeforeServe()
     {
         var away = false;
-        await using var harness = new SocketHarness(transport, new() { LoopCount = 1, ResolveEvery = TimeSpan.Zero },
+        await using var harness = new SocketHarness(transport, batched, new() { LoopCount = 1, ResolveEvery = TimeSpan.Zero },
             _ => away ? throw new SocketException((int)SocketError.TryAgain) : Task.FromResult(new[] { IPAddress.Loopback }));
         var server = new ServerAddress(AddressKind.Tcp, "server.example", (await harness.ListenAsync()).Address.Port);
         await harness.ConnectAsync(server);
@@ -157,7 +158,7 @@ public sealed class SocketConnectionManagerTests(SocketTransport transport)
     [Test]
     public async Task AllAddressesFail_IOExceptionListsThem()
     {
-        await using var harness = new SocketHarness(transport, resolve: _ => Task.FromResult(new[] { IPAddress.Parse("127.0.0.8"), IPAddress.Parse("127.0.0.9") }));
+        await using var harness = new SocketHarness(transport, batched, resolve: _ => Task.FromResult(new[] { IPAddress.Parse("127.0.0.8"), IPAddress.Parse("127.0.0.9") }));
         var listener = await harness.ListenAsync();
         await listener.DisposeAsync();
         var fault = await Assert.ThrowsAsync<IOException>(() => harness.ConnectAsync(new(AddressKind.Tcp, "server.example", listener.Address.Port)));
@@ -169,7 +170,7 @@ public sealed class SocketConnectionManagerTests(SocketTransport transport)
     public async Task CancelledDuringTheLookUp_IsCancelled()
     {
         var never = new TaskCompletionSource<IPAddress[]>();
-        await using var harness = new SocketHarness(transport, resolve: _ => never.Task);
+        await using var harness = new SocketHarness(transport, batched, resolve: _ => never.Task);
         using var cancel = new CancellationTokenSource();
         var connecting = harness.ConnectAsync(new(AddressKind.Tcp, "server.example", 1), cancel.Token);
         await cancel.CancelAsync();
@@ -180,7 +181,7 @@ public sealed class SocketConnectionManagerTests(SocketTransport transport)
     public async Task ManagerIsDisposed_NothingIsLeft()
     {
         var never = new TaskCompletionSource<IPAddress[]>();
-        var harness = new SocketHarness(transport, new() { LoopCount = 2 }, _ => never.Task);
+        var harness = new SocketHarness(transport, batched, new() { LoopCount = 2 }, _ => never.Task);
         var listener = await harness.ListenAsync();
         using var client = await SocketHarness.ClientAsync(listener.Address);
         await harness.AcceptedAsync();
@@ -199,7 +200,7 @@ public sealed class SocketConnectionManagerTests(SocketTransport transport)
     [Test]
     public async Task ExceptionEscapes_IsLoggedAndTheLoopGoesOn()
     {
-        await using var harness = new SocketHarness(transport);
+        await using var harness = new SocketHarness(transport, batched);
         var loop = harness.Manager.Loops[0];
         loop.Post(_ => throw new InvalidOperationException("from a post"), null);
         Assert.That(await harness.Logs.UntilAsync(3000), Does.Contain("cmi-loop-0").And.EndWith("from a post"));
@@ -217,7 +218,7 @@ public sealed class SocketConnectionManagerTests(SocketTransport transport)
     [Test]
     public async Task TurnIsLong_IsLogged()
     {
-        await using var harness = new SocketHarness(transport);
+        await using var harness = new SocketHarness(transport, batched);
         harness.Manager.Loops[0].Post(_ => SpinWait.SpinUntil(() => false, 120), null);
         Assert.That(await harness.Logs.UntilAsync(3001), Does.Contain("cmi-loop-0"));
     }
@@ -237,7 +238,7 @@ public sealed class SocketConnectionManagerTests(SocketTransport transport)
     {
         var builder = new Builder();
         builder.Services.AddSingleton<IConnectionManager>(_ => throw new InvalidOperationException());
-        SocketHarness.Available(transport);
+        SocketHarness.Available(transport, batched);
         builder.UseSockets().UseSockets(options => (options.LoopCount, options.Transport) = (2, transport));
         await using var services = builder.Services.BuildServiceProvider();
         var manager = services.GetServices<IConnectionManager>().Single();

@@ -5,16 +5,17 @@ using NUnit.Framework;
 
 namespace Cmi.Tests.Sockets;
 
-[TestFixture(SocketTransport.Managed)]
-[TestFixture(SocketTransport.Epoll)]
-public sealed class SocketConnectionTests(SocketTransport transport)
+[TestFixture(SocketTransport.Managed, false)]
+[TestFixture(SocketTransport.Epoll, false)]
+[TestFixture(SocketTransport.Epoll, true)]
+public sealed class SocketConnectionTests(SocketTransport transport, bool batched)
 {
     private readonly byte[] _into = new byte[1024];
 
     [Test]
     public async Task PeerEnds_ReadyTellsTheEndFromBytes()
     {
-        await using var harness = new SocketHarness(transport);
+        await using var harness = new SocketHarness(transport, batched);
         var (client, connection, watcher) = await harness.PairAsync();
         using var _ = client;
         client.Send("abc"u8);
@@ -39,7 +40,7 @@ public sealed class SocketConnectionTests(SocketTransport transport)
     [Test]
     public async Task PeerResets_ReadyIsFailed()
     {
-        await using var harness = new SocketHarness(transport);
+        await using var harness = new SocketHarness(transport, batched);
         var (client, connection, watcher) = await harness.PairAsync();
         client.LingerState = new(true, 0);
         client.Dispose();
@@ -58,7 +59,7 @@ public sealed class SocketConnectionTests(SocketTransport transport)
     [Platform("Linux", Reason = "Other systems drop what they had.")]
     public async Task BytesBeforeAReset_AreStillReceived()
     {
-        await using var harness = new SocketHarness(transport);
+        await using var harness = new SocketHarness(transport, batched);
         var (client, connection, watcher) = await harness.PairAsync();
         await SocketHarness.On(connection, () => connection.TrySend("unread"u8, default, out var _));
         client.Send("reply"u8);
@@ -70,7 +71,7 @@ public sealed class SocketConnectionTests(SocketTransport transport)
     [Test]
     public async Task HeadAndContent_LeaveAsOneRun([Values(10, 60_000, 100_000)] int contentBytes)
     {
-        await using var harness = new SocketHarness(transport);
+        await using var harness = new SocketHarness(transport, batched);
         var (client, connection, _) = await harness.PairAsync();
         using var __ = client;
         var content = new byte[contentBytes];
@@ -87,7 +88,7 @@ public sealed class SocketConnectionTests(SocketTransport transport)
     [Test]
     public async Task CloseWhileBytesAreHeld_AllTakenArriveBeforeACleanEnd()
     {
-        await using var harness = new SocketHarness(transport);
+        await using var harness = new SocketHarness(transport, batched);
         var (client, connection, watcher) = await harness.PairAsync();
         using var _ = client;
         await watcher.UntilAsync(Readiness.Sendable);
@@ -110,7 +111,7 @@ public sealed class SocketConnectionTests(SocketTransport transport)
     [Test]
     public async Task EndSendingWhileBytesAreHeld_EndComesBehindThem()
     {
-        await using var harness = new SocketHarness(transport);
+        await using var harness = new SocketHarness(transport, batched);
         var (client, connection, watcher) = await harness.PairAsync();
         using var _ = client;
         var taken = await SocketHarness.On(connection, () =>
@@ -128,7 +129,7 @@ public sealed class SocketConnectionTests(SocketTransport transport)
     [Test]
     public async Task HeldBytesAreSent_OwnerHearsOfRoom()
     {
-        await using var harness = new SocketHarness(transport);
+        await using var harness = new SocketHarness(transport, batched);
         var (client, connection, watcher) = await harness.PairAsync();
         using var _ = client;
         await watcher.UntilAsync(Readiness.Sendable);
@@ -148,7 +149,7 @@ public sealed class SocketConnectionTests(SocketTransport transport)
     public async Task PeerNeverReads_CloseEndsInAReset()
     {
         if (transport == SocketTransport.Epoll) Assert.Ignore("The kernel does it, in its own time: EpollTransportTests.");
-        await using var harness = new SocketHarness(transport, new() { LoopCount = 1, CloseTimeout = TimeSpan.FromMilliseconds(50) });
+        await using var harness = new SocketHarness(transport, batched, new() { LoopCount = 1, CloseTimeout = TimeSpan.FromMilliseconds(50) });
         var (client, connection, _) = await harness.PairAsync();
         using var __ = client;
         var over = new TaskCompletionSource();
@@ -167,7 +168,7 @@ public sealed class SocketConnectionTests(SocketTransport transport)
     [Test]
     public async Task CloseWhileIdle_PeerSeesACleanEnd()
     {
-        await using var harness = new SocketHarness(transport);
+        await using var harness = new SocketHarness(transport, batched);
         var (client, connection, _) = await harness.PairAsync();
         using var __ = client;
         await SocketHarness.On(connection, connection.Close);
@@ -178,7 +179,7 @@ public sealed class SocketConnectionTests(SocketTransport transport)
     [Test]
     public async Task AbortWhileBytesAreHeld_PeerSeesAReset()
     {
-        await using var harness = new SocketHarness(transport);
+        await using var harness = new SocketHarness(transport, batched);
         var (client, connection, _) = await harness.PairAsync();
         using var __ = client;
         await SocketHarness.On(connection, () =>
@@ -196,7 +197,7 @@ public sealed class SocketConnectionTests(SocketTransport transport)
     public async Task PingPong_AllocatesNextToNothing()
     {
         const int Rounds = 2000;
-        await using var harness = new SocketHarness(transport);
+        await using var harness = new SocketHarness(transport, batched);
         // Connected by a blocking call: after an asynchronous one the client's own blocking receives would allocate.
         using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         client.Connect(IPAddress.Loopback, (await harness.ListenAsync()).Address.Port);

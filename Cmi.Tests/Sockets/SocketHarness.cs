@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
 using Cmi.Sockets;
+using Cmi.Sockets.Linux;
 using Microsoft.Extensions.Logging;
 using NUnit.Framework;
 
@@ -13,6 +14,9 @@ internal sealed class SocketHarness : IAsyncDisposable
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     private readonly Channel<IConnection> _accepted = Channel.CreateUnbounded<IConnection>();
+
+    public SocketHarness(SocketTransport transport, bool batched, SocketOptions? options = null, Func<string, Task<IPAddress[]>>? resolve = null)
+        : this(transport, With(options ?? new() { LoopCount = 1 }, batched), resolve) => Available(transport, batched);
 
     public SocketHarness(SocketTransport transport, SocketOptions? options = null, Func<string, Task<IPAddress[]>>? resolve = null)
     {
@@ -29,10 +33,13 @@ internal sealed class SocketHarness : IAsyncDisposable
     public int AcceptedWaiting => _accepted.Reader.Count;
 
     /// <summary>Leaves a test out where the system has no such transport.</summary>
-    public static void Available(SocketTransport transport)
+    public static void Available(SocketTransport transport, bool batched = false)
     {
         var fault = new SocketOptionsValidator().Validate(null, new() { Transport = transport }).FailureMessage;
         if (fault is not null) Assert.Ignore(fault);
+        if (!batched) return;
+        using var ring = Ring.TryOpen();
+        if (ring is null) Assert.Ignore("This system does not let a process make calls together.");
     }
 
     public async Task<IListener> ListenAsync(string at = "http://127.0.0.1:0") =>
@@ -89,6 +96,12 @@ internal sealed class SocketHarness : IAsyncDisposable
     });
 
     public ValueTask DisposeAsync() => Manager.DisposeAsync();
+
+    private static SocketOptions With(SocketOptions options, bool batched)
+    {
+        options.BatchCalls = batched;
+        return options;
+    }
 }
 
 /// <summary>An owner that notes what it is told.</summary>

@@ -6,15 +6,16 @@ using NUnit.Framework;
 
 namespace Cmi.Tests.Sockets;
 
-[TestFixture(SocketTransport.Managed)]
-[TestFixture(SocketTransport.Epoll)]
-public sealed class TcpTransportFollowsTheContract(SocketTransport transport) : ConnectionManagerContract
+[TestFixture(SocketTransport.Managed, false)]
+[TestFixture(SocketTransport.Epoll, false)]
+[TestFixture(SocketTransport.Epoll, true)]
+public sealed class TcpTransportFollowsTheContract(SocketTransport transport, bool batched) : ConnectionManagerContract
 {
     private readonly List<Socket> _silent = [];
     private SocketConnectionManager? _manager;
 
     [OneTimeSetUp]
-    public void OnlyWhereAvailable() => SocketHarness.Available(transport);
+    public void OnlyWhereAvailable() => SocketHarness.Available(transport, batched);
 
     [TearDown]
     public void CloseSilentServer()
@@ -24,7 +25,7 @@ public sealed class TcpTransportFollowsTheContract(SocketTransport transport) : 
     }
 
     protected override ValueTask<IConnectionManager> CreateManagerAsync() =>
-        new(_manager = new SocketConnectionManager(new() { LoopCount = 2, Transport = transport }));
+        new(_manager = new SocketConnectionManager(new() { LoopCount = 2, Transport = transport, BatchCalls = batched }));
 
     // Its backlog is full, so the system drops what asks for more: such a connect hangs.
     protected override ServerAddress? SilentServer(IConnectionManager manager)
@@ -46,14 +47,15 @@ public sealed class TcpTransportFollowsTheContract(SocketTransport transport) : 
     protected override void AssertNothingIsLeft() => Assert.That(_manager?.OpenConnections, Is.Zero);
 }
 
-[TestFixture(SocketTransport.Managed)]
-[TestFixture(SocketTransport.Epoll)]
-public sealed class UnixTransportFollowsTheContract(SocketTransport transport) : ConnectionManagerContract
+[TestFixture(SocketTransport.Managed, false)]
+[TestFixture(SocketTransport.Epoll, false)]
+[TestFixture(SocketTransport.Epoll, true)]
+public sealed class UnixTransportFollowsTheContract(SocketTransport transport, bool batched) : ConnectionManagerContract
 {
     private SocketConnectionManager? _manager;
 
     [OneTimeSetUp]
-    public void OnlyWhereAvailable() => SocketHarness.Available(transport);
+    public void OnlyWhereAvailable() => SocketHarness.Available(transport, batched);
 
     protected override ListenAddress AnyAddress => new(AddressKind.Unix, Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()), 0);
 
@@ -61,7 +63,7 @@ public sealed class UnixTransportFollowsTheContract(SocketTransport transport) :
     protected override bool AbortIsVisible => false;
 
     protected override ValueTask<IConnectionManager> CreateManagerAsync() =>
-        new(_manager = new SocketConnectionManager(new() { LoopCount = 2, Transport = transport }));
+        new(_manager = new SocketConnectionManager(new() { LoopCount = 2, Transport = transport, BatchCalls = batched }));
 
     protected override void AssertNothingIsLeft() => Assert.That(_manager?.OpenConnections, Is.Zero);
 }

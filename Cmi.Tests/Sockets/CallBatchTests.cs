@@ -1,0 +1,389 @@
+using System.Net.Sockets;
+using System.Text;
+using Cmi.Sockets;
+using Cmi.Sockets.Linux;
+using NUnit.Framework;
+
+namespace Cmi.Tests.Sockets;
+
+/// <summary>Calls that go to the system together: what connections promise all the same.</summary>
+[TestFixture]
+[NonParallelizable]
+public sealed class CallBatchTests
+{
+    private SocketHarness _harness = null!;
+
+    [SetUp]
+    public void MakeTransport() => _harness = new(SocketTransport.Epoll, batched: true, new() { LoopCount = 1, CloseTimeout = TimeSpan.FromMinutes(1) });
+
+    [TearDown]
+    public async Task DisposeTransport()
+    {
+        if (_harness is null) return;
+        await _harness.DisposeAsync();
+        Assert.That(_harness.Manager.OpenConnections, Is.Zero);
+    }
+
+    [Test]
+    public async Task BatchCalls_SaysWhetherTheyAreMadeTogether([Values] bool batched)
+    {
+        await using var harness = new SocketHarness(SocketTransport.Epoll, batched);
+        Assert.That(((EpollLoop)harness.Manager.Loops[0]).Calls, batched ? Is.Not.Null : Is.Null);
+    }
+
+    [Test]
+    public async Task Run_MakesTheCallsInTheirOrderAndSaysWhatBecameOfThem()
+    {
+        var listener = await _harness.ListenAsync();
+        using var near = await SocketHarness.ClientAsync(listener.Address);
+        var far = (EpollConnection)await _harness.AcceptedAsync();
+        near.Blocking = false;
+        var closed = Libc.CreateEvent();
+        using var ring = Ring.TryOpen()!;
+        var bytes = GC.AllocateArray<byte>(6, pinned: true);
+        "ab"u8.CopyTo(bytes);
+        ring.Receive(far.Descriptor, bytes, 2, 2);
+        ring.Send((int)near.Handle, bytes, 0, 2, endFollows: false);
+        ring.Receive(far.Descriptor, bytes, 4, 2);
+        ring.Receive(far.Descriptor, bytes, 2, 2);
+        ring.Close(closed);
+        ring.Close(closed);
+        ring.Run();
+        const int BadDescriptor = 9;
+        Assert.That(ring.Outcomes[..6].ToArray(), Is.EqualTo(new[] { -Errno.Again, 2, 2, -Errno.Again, 0, -BadDescriptor }));
+        Assert.That(bytes, Is.EqualTo("ab\0\0ab"u8.ToArray()));
+    }
+
+    [TestCase(1, false, Description = "Alone, a call of its own costs no more.")]
+    [TestCase(3, true)]
+    public async Task SeveralAreReceivable_TheyAreReceivedFromBeforeTheFirstOwnerIsTold(int count, bool early)
+    {
+        var pairs = await PairsAsync(count, static connection => new Taker(connection, takesAll: true));
+        await WhileHeldAsync(() => SendAll(pairs, "abc"u8));
+        foreach (var pair in pairs) await pair.Taker.UntilAsync(3);
+        Assert.That(pairs.Select(pair => pair.Taker.InKernelWhenTold), Is.All.EqualTo(early ? 0 : 3));
+    }
+
+    [Test]
+    public async Task OwnerTakesAByteATurn_NothingIsLostOrOutOfOrder([Values] bool moreComes, [Values] bool ends)
+    {
+        var pairs = await PairsAsync(2, static connection => new Taker(connection, takesAll: false));
+        await WhileHeldAsync(() => SendAll(pairs, "abc"u8));
+        foreach (var pair in pairs) await pair.Taker.UntilAsync(1);
+        if (moreComes) SendAll(pairs, "defg"u8);
+        if (ends)
+        {
+            foreach (var pair in pairs) pair.Client.Shutdown(SocketShutdown.Send);
+        }
+        foreach (var pair in pairs)
+        {
+            var count = moreComes ? 7 : 3;
+            for (var taken = 2; taken <= count; taken++) await SocketHarness.On(pair.Connection, () => pair.Taker.OnReady(pair.Connection));
+            Assert.That(await SocketHarness.On(pair.Connection, () => Encoding.ASCII.GetString([.. pair.Taker.Bytes])), Is.EqualTo("abcdefg"[..count]));
+            Assert.That(await SocketHarness.On(pair.Connection, () => pair.Connection.TryReceive(new byte[1], out var _)), Is.EqualTo(ends ? IoStatus.End : IoStatus.WouldBlock));
+        }
+    }
+
+    [TestCase(CallBatch.ReceiveBytes - 1)]
+    [TestCase(CallBatch.ReceiveBytes)]
+    [TestCase(CallBatch.ReceiveBytes + 1)]
+    [TestCase(3 * CallBatch.ReceiveBytes)]
+    public async Task MoreThanAPlaceHolds_IsReceivedToo(int count)
+    {
+        var pairs = await PairsAsync(2, static connection => new Taker(connection, takesAll: true));
+        for (var round = 1; round <= 3; round++)
+        {
+            var bytes = new byte[count];
+            Random.Shared.NextBytes(bytes);
+            await WhileHeldAsync(() => SendAll(pairs, bytes));
+            foreach (var pair in pairs)
+            {
+                await pair.Taker.UntilAsync(round * count);
+                Assert.That(await SocketHarness.On(pair.Connection, () => pair.Taker.Bytes[^count..].SequenceEqual(bytes)), Is.True);
+            }
+        }
+    }
+
+    [Test]
+    public async Task KeptBytes_LeaveBeforeWhatFollowsThem([Values] bool together)
+    {
+        var pairs = await PairsAsync(2, static connection => new Taker(connection, takesAll: true));
+        await SocketHarness.On(pairs[0].Connection, () =>
+        {
+            foreach (var pair in pairs[..(together ? 2 : 1)])
+            {
+                Assert.That(pair.Connection.TrySendSoon("a"u8, "b"u8, out var sent), Is.EqualTo(IoStatus.Done));
+                Assert.That(sent, Is.EqualTo(2));
+            }
+            pairs[0].Connection.TrySendSoon("c"u8, default, out _);
+            pairs[0].Connection.TrySend("d"u8, default, out _);
+            pairs[0].Connection.TrySendSoon(new byte[CallBatch.MaxSendBytes + 1], default, out _);
+            pairs[0].Connection.TrySendLast("e"u8, default, out _);
+            pairs[0].Connection.Close();
+            if (together) pairs[1].Connection.EndSending();
+        });
+        Assert.That(Received(pairs[0].Client), Is.EqualTo((byte[])[.. "abcd"u8, .. new byte[CallBatch.MaxSendBytes + 1], .. "e"u8]));
+        if (together) Assert.That(Received(pairs[1].Client), Is.EqualTo("ab"u8.ToArray()));
+    }
+
+    [Test]
+    public async Task Abort_DropsWhatIsKept()
+    {
+        var pairs = await PairsAsync(2, static connection => new Taker(connection, takesAll: true));
+        await SocketHarness.On(pairs[0].Connection, () =>
+        {
+            foreach (var pair in pairs) pair.Connection.TrySendSoon("kept"u8, default, out _);
+            pairs[0].Connection.Abort("a test");
+            pairs[1].Connection.Close();
+        });
+        Assert.That(() => pairs[0].Client.Receive(new byte[10]), Throws.TypeOf<SocketException>().With.Property(nameof(SocketException.SocketErrorCode)).EqualTo(SocketError.ConnectionReset));
+        Assert.That(Received(pairs[1].Client), Is.EqualTo("kept"u8.ToArray()));
+    }
+
+    [Test]
+    public async Task PeerHasReset_OwnerOfKeptBytesIsTold()
+    {
+        var listener = await _harness.ListenAsync();
+        var clients = new[] { await SocketHarness.ClientAsync(listener.Address), await SocketHarness.ClientAsync(listener.Address) };
+        var (first, second) = (await _harness.AcceptedAsync(), await _harness.AcceptedAsync());
+        var watcher = new Watcher();
+        await SocketHarness.On(first, () => first.SetOwner(watcher));
+        await SocketHarness.On(first, () =>
+        {
+            first.TrySendSoon("lost"u8, default, out _);
+            second.TrySendSoon("arrives"u8, default, out _);
+            clients[0].LingerState = new(true, 0);
+            clients[0].Dispose();
+        });
+        await watcher.UntilAsync(Readiness.Failed);
+        Assert.That(await SocketHarness.On(first, () => first.TrySendSoon("x"u8, default, out _)), Is.EqualTo(IoStatus.Failed));
+        await SocketHarness.On(second, second.Close);
+        Assert.That(Received(clients[1]), Is.EqualTo("arrives"u8.ToArray()));
+        clients[1].Dispose();
+    }
+
+    [Test]
+    public async Task PeerTakesLessThanWasKept_RestFollowsAndRoomIsToldThen()
+    {
+        var (clients, connections, watchers, taken) = await FilledAsync();
+        for (var i = 0; i < 2; i++)
+        {
+            Assert.That(await SocketHarness.On(connections[i], () => connections[i].TrySendSoon("x"u8, default, out _)), Is.EqualTo(IoStatus.WouldBlock));
+            Receive(clients[i], taken[i]);
+            await watchers[i].UntilAsync(Readiness.Sendable);
+            await SocketHarness.On(connections[i], () => connections[i].TrySendSoon("end"u8, default, out _));
+            await SocketHarness.On(connections[i], connections[i].Close);
+            Assert.That(Received(clients[i]), Is.EqualTo("end"u8.ToArray()));
+        }
+    }
+
+    [Test]
+    public async Task ClosedWithARest_PeerGetsItBeforeTheEnd([Values] bool endsSendingOnly)
+    {
+        var (clients, connections, _, taken) = await FilledAsync();
+        for (var i = 0; i < 2; i++)
+        {
+            var connection = connections[i];
+            await SocketHarness.On(connection, () =>
+            {
+                if (endsSendingOnly) connection.EndSending();
+                else connection.Close();
+            });
+        }
+        Assert.That(_harness.Manager.OpenConnections, Is.EqualTo(2), "a rest is to be sent");
+        for (var i = 0; i < 2; i++)
+        {
+            Receive(clients[i], taken[i]);
+            Assert.That(clients[i].Receive(new byte[1]), Is.Zero);
+        }
+        await UntilAsync(() => _harness.Manager.OpenConnections == (endsSendingOnly ? 2 : 0));
+    }
+
+    [Test]
+    public async Task ClosedWithARestThatNobodyTakes_IsGivenUpInTime()
+    {
+        await _harness.DisposeAsync();
+        _harness = new(SocketTransport.Epoll, batched: true, new() { LoopCount = 1, CloseTimeout = TimeSpan.FromMilliseconds(50) });
+        var (_, connections, _, _) = await FilledAsync();
+        foreach (var connection in connections) await SocketHarness.On(connection, connection.Close);
+        await UntilAsync(() => _harness.Manager.OpenConnections == 0);
+    }
+
+    [Test]
+    public async Task ClosedWithARest_EndOfTheTransportResetsIt()
+    {
+        var (clients, connections, _, _) = await FilledAsync();
+        foreach (var connection in connections) await SocketHarness.On(connection, connection.Close);
+        await _harness.DisposeAsync();
+        foreach (var client in clients) Assert.That(() => Received(client), Throws.TypeOf<SocketException>());
+    }
+
+    [Test]
+    public async Task MoreInATurnThanGoTogether_AllAreServed()
+    {
+        const int Count = 2 * CallBatch.MaxReceives + 50;
+        var pairs = await PairsAsync(Count, static connection => new Echo(connection));
+        await WhileHeldAsync(() => SendAll(pairs, "once"u8));
+        foreach (var pair in pairs) Assert.That(Received(pair.Client), Is.EqualTo("once"u8.ToArray()));
+        await SocketHarness.On(_harness.Manager.Loops[0], () => true);
+        Assert.That(_harness.Manager.OpenConnections, Is.Zero);
+    }
+
+    private async Task<Pair[]> PairsAsync(int count, Func<IConnection, IConnectionOwner> owner)
+    {
+        var listener = await _harness.ListenAsync();
+        var pairs = new Pair[count];
+        for (var i = 0; i < count; i++)
+        {
+            var client = await SocketHarness.ClientAsync(listener.Address);
+            var connection = await _harness.AcceptedAsync();
+            var own = owner(connection);
+            await SocketHarness.On(connection, () => connection.SetOwner(own));
+            pairs[i] = new(client, connection, own);
+        }
+        return pairs;
+    }
+
+    // Two connections whose peers have read nothing, each with a rest of what was taken from it.
+    private async Task<(Socket[] Clients, IConnection[] Connections, Watcher[] Watchers, int[] Taken)> FilledAsync()
+    {
+        var watchers = new[] { new Watcher(), new Watcher() };
+        var next = 0;
+        var pairs = await PairsAsync(2, _ => watchers[next++]);
+        var taken = new int[2];
+        var piece = new byte[5_000];
+        while (!await SocketHarness.On(pairs[0].Connection, () => pairs.All(pair => (pair.Connection.Ready & Readiness.Sendable) == Readiness.None)))
+        {
+            await SocketHarness.On(pairs[0].Connection, () =>
+            {
+                for (var i = 0; i < 2; i++)
+                {
+                    if (pairs[i].Connection.TrySendSoon(piece, default, out var sent) == IoStatus.Done) taken[i] += sent;
+                }
+            });
+        }
+        return ([.. pairs.Select(pair => pair.Client)], [.. pairs.Select(pair => pair.Connection)], watchers, taken);
+    }
+
+    // What happens meanwhile is told in one turn.
+    private async Task WhileHeldAsync(Action work)
+    {
+        var loop = _harness.Manager.Loops[0];
+        using var go = new ManualResetEventSlim();
+        var held = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        loop.Post(_ =>
+        {
+            held.SetResult();
+            go.Wait(SocketHarness.Patience);
+        }, null);
+        await held.Task;
+        work();
+        go.Set();
+        await SocketHarness.On(loop, () => true);
+    }
+
+    private async Task UntilAsync(Func<bool> condition)
+    {
+        var loop = _harness.Manager.Loops[0];
+        var over = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        LoopTimer? look = null;
+        look = new(_ =>
+        {
+            if (condition()) over.SetResult();
+            else loop.SetTimer(look!, loop.Now + 5);
+        }, null);
+        loop.Post(_ => loop.SetTimer(look, 0), null);
+        await over.Task.WaitAsync(SocketHarness.Patience);
+    }
+
+    private static void SendAll(Pair[] pairs, ReadOnlySpan<byte> bytes)
+    {
+        foreach (var pair in pairs) Assert.That(pair.Client.Send(bytes), Is.EqualTo(bytes.Length));
+    }
+
+    private static void Receive(Socket client, int count)
+    {
+        var bytes = new byte[64 * 1024];
+        while (count > 0)
+        {
+            var received = client.Receive(bytes, Math.Min(bytes.Length, count), SocketFlags.None);
+            Assert.That(received, Is.Positive);
+            count -= received;
+        }
+    }
+
+    // All until the end.
+    private static byte[] Received(Socket client)
+    {
+        var all = new List<byte>();
+        var bytes = new byte[4096];
+        for (; ; )
+        {
+            var received = client.Receive(bytes);
+            if (received == 0) break;
+            all.AddRange(bytes.AsSpan(0, received));
+        }
+        client.Dispose();
+        return [.. all];
+    }
+
+    private sealed record Pair(Socket Client, IConnection Connection, IConnectionOwner Owner)
+    {
+        public Taker Taker => (Taker)Owner;
+    }
+
+    /// <summary>Receives when it is told: one byte, or all.</summary>
+    private sealed class Taker(IConnection connection, bool takesAll) : IConnectionOwner
+    {
+        private TaskCompletionSource? _enough;
+        private int _wanted;
+
+        public List<byte> Bytes { get; } = [];
+
+        /// <summary>How many bytes the kernel had when it was told first.</summary>
+        public int? InKernelWhenTold { get; private set; }
+
+        public void OnReady(IConnection told)
+        {
+            if ((told.Ready & Readiness.Receivable) == Readiness.None) return;
+            InKernelWhenTold ??= InKernel();
+            var into = new byte[takesAll ? 1000 : 1];
+            while (connection.TryReceive(into, out var received) == IoStatus.Done)
+            {
+                Bytes.AddRange(into.AsSpan(0, received));
+                if (!takesAll) break;
+            }
+            if (_enough is not null && Bytes.Count >= _wanted) _enough.TrySetResult();
+        }
+
+        private int InKernel()
+        {
+            using var handle = new SafeSocketHandle(((EpollConnection)connection).Descriptor, ownsHandle: false);
+            using var socket = new Socket(handle);
+            return socket.Available;
+        }
+
+        public async Task UntilAsync(int count)
+        {
+            var enough = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            await SocketHarness.On(connection, () =>
+            {
+                (_wanted, _enough) = (count, enough);
+                if (Bytes.Count >= count) enough.TrySetResult();
+            });
+            await enough.Task.WaitAsync(SocketHarness.Patience);
+        }
+    }
+
+    /// <summary>Sends back what comes first, and closes.</summary>
+    private sealed class Echo(IConnection connection) : IConnectionOwner
+    {
+        public void OnReady(IConnection told)
+        {
+            var bytes = new byte[100];
+            if (connection.TryReceive(bytes, out var received) != IoStatus.Done) return;
+            connection.TrySendLast(bytes.AsSpan(0, received), default, out _);
+            connection.Close();
+        }
+    }
+}
