@@ -29,7 +29,9 @@ public sealed class SocketConnectionManager : IConnectionManager
     private Task? _disposal;
     private uint _nextLoop;
     private int _open;
+    private readonly TaskCompletionSource _noClosing = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _dials = 1;                                        // and one for the manager itself, until it is disposed
+    private int _closing = 1;                                      // likewise
 
     /// <summary>Makes the transport and starts its loops.</summary>
     /// <param name="options">The settings; the defaults if absent.</param>
@@ -64,8 +66,8 @@ public sealed class SocketConnectionManager : IConnectionManager
     public SocketTransport Transport { get; }
 
     /// <summary>
-    /// The connections whose sockets are open; for leak checks. With <see cref="SocketTransport.Managed"/> they include those that were closed and still send
-    /// what they had taken; with <see cref="SocketTransport.Epoll"/> the kernel does that without a socket of the process.
+    /// The connections whose sockets are open; for leak checks. They include those that were closed and still send what they had taken, as far as that is held
+    /// here: with <see cref="SocketTransport.Epoll"/> it is a few KiB at the most, and nearly always nothing.
     /// </summary>
     public int OpenConnections => Volatile.Read(ref _open);
 
@@ -141,7 +143,10 @@ public sealed class SocketConnectionManager : IConnectionManager
         }
     }
 
-    /// <summary>Stops listening and dialling, resets the connections that are open, and ends the loops.</summary>
+    /// <summary>
+    /// Stops listening and dialling, waits for connections that were closed and still send what is held here (<see cref="SocketOptions.CloseTimeout"/> at the
+    /// longest), resets those that are open, and ends the loops.
+    /// </summary>
     /// <returns>When all threads have ended.</returns>
     public ValueTask DisposeAsync()
     {
@@ -158,6 +163,15 @@ public sealed class SocketConnectionManager : IConnectionManager
 
     internal void Closed() => Interlocked.Decrement(ref _open);
 
+    /// <summary>A connection was closed that holds bytes to be sent. It ends within <see cref="CloseMilliseconds"/>.</summary>
+    internal void ClosingBegan() => Interlocked.Increment(ref _closing);
+
+    /// <summary>What such a connection held has left, or was given up.</summary>
+    internal void ClosingEnded()
+    {
+        if (Interlocked.Decrement(ref _closing) == 0) _noClosing.TrySetResult();
+    }
+
     internal void Forget(IListener listener)
     {
         lock (_gate) _listeners.Remove(listener);
@@ -171,6 +185,8 @@ public sealed class SocketConnectionManager : IConnectionManager
         await _stopping.CancelAsync();
         DialEnded();
         await _noDials.Task;
+        ClosingEnded();
+        await _noClosing.Task;
         foreach (var loop in _loops) loop.Post(static loop => ((SocketLoop)loop!).BreakAll(), loop);
         foreach (var loop in _loops) await loop.StopAsync();
         _stopping.Dispose();

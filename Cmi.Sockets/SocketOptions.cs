@@ -67,7 +67,7 @@ public sealed class SocketOptions
 
     /// <summary>
     /// How long a connection that was closed may take to send what it has taken. Then it is reset. With <see cref="SocketTransport.Epoll"/> it is the kernel
-    /// that sends the rest and keeps the time: it counts from the last progress, and its probes make it a little longer.
+    /// that sends nearly all of it and keeps the time: it counts from the last progress, and its probes make it a little longer.
     /// </summary>
     /// <value>30 s by default; above 0, at most 1 day.</value>
     public TimeSpan CloseTimeout { get; set; } = TimeSpan.FromSeconds(30);

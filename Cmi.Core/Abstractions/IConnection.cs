@@ -1,6 +1,9 @@
 namespace Cmi;
 
-/// <summary>What a connection has to say at this moment. A flag stays set until a <c>Try…</c> call would block.</summary>
+/// <summary>
+/// What a connection has to say at this moment. A flag stays set until a <c>Try…</c> call would block; <see cref="Sendable"/> may also go at the end of a turn in
+/// which bytes were taken by <see cref="IConnection.TrySendSoon"/>.
+/// </summary>
 [Flags]
 public enum Readiness : byte
 {

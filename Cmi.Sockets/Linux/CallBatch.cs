@@ -66,10 +66,10 @@ internal sealed class CallBatch : IDisposable
     }
 
     /// <summary>What was received at a place; below 0: the error, negated.</summary>
-    public int Received(int place) => _receivedBytes[place];
+    public int OutcomeAt(int place) => _receivedBytes[place];
 
     /// <summary>The bytes that were received at a place.</summary>
-    public ReadOnlySpan<byte> ReceivedAt(int place) => _received.AsSpan(place * ReceiveBytes, _receivedBytes[place]);
+    public ReadOnlySpan<byte> BytesAt(int place) => _received.AsSpan(place * ReceiveBytes, _receivedBytes[place]);
 
     /// <summary>Keeps bytes to be sent, behind those that are kept for the same connection.</summary>
     /// <param name="connection">The connection.</param>
@@ -81,7 +81,7 @@ internal sealed class CallBatch : IDisposable
     {
         var bytes = (long)head.Length + content.Length;
         if (bytes > MaxSendBytes) return false;
-        if (connection.HasKept || _sendCount == MaxSends) Send();
+        if (connection.HasKept || _sendCount == MaxSends) SendKept();
         if ((connection.Ready & Readiness.Sendable) == Readiness.None) return false;
         _sends[_sendCount++] = new() { Connection = connection, Start = _sendBytes, Bytes = (int)bytes, EndFollows = endFollows };
         head.CopyTo(_sending.AsSpan(_sendBytes));
@@ -99,7 +99,7 @@ internal sealed class CallBatch : IDisposable
         }
     }
 
-    /// <summary>Closes a descriptor before the turn ends.</summary>
+    /// <summary>Closes a descriptor as the turn ends.</summary>
     public void Close(int descriptor)
     {
         if (_closeCount < MaxCloses) _closes[_closeCount++] = descriptor;
@@ -107,7 +107,7 @@ internal sealed class CallBatch : IDisposable
     }
 
     /// <summary>Sends all that is kept.</summary>
-    public void Send()
+    public void SendKept()
     {
         var sends = _sends.AsSpan(0, _sendCount);
         if (sends.Length > 1)
@@ -125,7 +125,7 @@ internal sealed class CallBatch : IDisposable
             if (send.Connection is not { } connection) continue;
             send.Connection = null;
             var bytes = _sending.AsSpan(send.Start, send.Bytes);
-            connection.SentLate(bytes, sends.Length > 1 ? _ring.Outcomes[place++] : Libc.Send(connection.Descriptor, bytes, send.EndFollows));
+            connection.KeptWasSent(bytes, sends.Length > 1 ? _ring.Outcomes[place++] : Libc.Send(connection.Descriptor, bytes, send.EndFollows));
         }
     }
 
@@ -138,13 +138,14 @@ internal sealed class CallBatch : IDisposable
             _receivers[place] = null;
         }
         _receiverCount = 0;
-        if (_sendCount > 0) Send();
+        if (_sendCount > 0) SendKept();
         if (_closeCount > 0) CloseAll();
     }
 
     public void Dispose() => _ring.Dispose();
 
-    private void CloseAll()
+    /// <summary>Closes what waits for that: before descriptors, or a server's connections, are counted.</summary>
+    public void CloseAll()
     {
         var closes = _closes.AsSpan(0, _closeCount);
         _closeCount = 0;

@@ -84,6 +84,7 @@ internal sealed class EpollAcceptor : EpollTarget
     private void Accept()
     {
         if (_retry.IsSet) return;
+        _loop.Calls?.CloseAll();                                   // or those that are closed would count
         if (_failing && Libc.NextDescriptor() >= Ceiling)
         {
             Fail(Reserved);

@@ -11,7 +11,7 @@ internal sealed partial class EpollConnection
     private bool _hasOwnEvent;                                     // the event that it was received for is still to be told
     private bool _moreCame;                                        // since it was received
     private bool _hasLargeInput;                                   // is received from where it is wanted
-    private bool _isClosing;                                       // closed by its owner; what it has taken is still sent
+    private bool _isClosedByOwner;                                       // closed by its owner; what it has taken is still sent
     private LeftBytes? _left;
 
     /// <summary>Whether the batch keeps bytes that are to be sent.</summary>
@@ -23,7 +23,7 @@ internal sealed partial class EpollConnection
 
     /// <summary>Whether an event says that there is something to receive and no more than that, so that a short read leaves nothing.</summary>
     public bool MayReceiveEarly(EpollEvents events) =>
-        (events & ~EpollEvents.Sendable) == EpollEvents.Receivable && !_hasLargeInput && _connecting is null && !_isClosing
+        (events & ~EpollEvents.Sendable) == EpollEvents.Receivable && !_hasLargeInput && _connecting is null && !_isClosedByOwner
         && (_ready & ~Readiness.Sendable) == Readiness.None;
 
     /// <summary>Takes note that the batch has received, or tried to.</summary>
@@ -39,13 +39,13 @@ internal sealed partial class EpollConnection
         if (_place != place) return;
         _place = -1;
         // An end, an error or nothing is found again by who asks.
-        if (_loop.Calls!.Received(place) > _earlyTaken) (_left ??= new()).Received.Set(_loop.Calls.ReceivedAt(place)[_earlyTaken..]);
+        if (_loop.Calls!.OutcomeAt(place) > _earlyTaken) (_left ??= new()).Received.Set(_loop.Calls.BytesAt(place)[_earlyTaken..]);
     }
 
     /// <summary>Takes note of what has become of bytes that the batch has kept.</summary>
     /// <param name="bytes">The bytes.</param>
     /// <param name="outcome">How many were sent; below 0: the error, negated.</param>
-    public void SentLate(ReadOnlySpan<byte> bytes, int outcome)
+    public void KeptWasSent(ReadOnlySpan<byte> bytes, int outcome)
     {
         HasKept = false;
         if (outcome == bytes.Length)
@@ -56,9 +56,9 @@ internal sealed partial class EpollConnection
         {
             (_left ??= new()).Unsent.Set(bytes[Math.Max(outcome, 0)..]);
             WaitForRoom();
-            if (_isClosing) BoundClosing();
+            if (_isClosedByOwner) BoundClosing();
         }
-        else if (_isClosing)
+        else if (_isClosedByOwner)
         {
             Finish();
         }
@@ -73,17 +73,17 @@ internal sealed partial class EpollConnection
     {
         received = 0;
         var isPlaced = _place >= 0;
-        var total = isPlaced ? _loop.Calls!.Received(_place) : 0;
+        var total = isPlaced ? _loop.Calls!.OutcomeAt(_place) : 0;
         if (isPlaced && total <= 0)
         {
             _place = -1;
             return false;
         }
-        var bytes = isPlaced ? _loop.Calls!.ReceivedAt(_place)[_earlyTaken..] : _left!.Received.Span;
+        var bytes = isPlaced ? _loop.Calls!.BytesAt(_place)[_earlyTaken..] : _left!.Received.Span;
         received = Math.Min(into.Length, bytes.Length);
         bytes[..received].CopyTo(into);
         _earlyTaken += (ushort)received;
-        _isUnanswered = false;
+        _unanswered = 0;
         if (isPlaced && received == bytes.Length) _place = -1;
         else if (!isPlaced) _left!.Received.Skip(received);
         if (HasEarly) return true;
@@ -116,20 +116,33 @@ internal sealed partial class EpollConnection
             events |= EpollEvents.Failed;
         }
         if (!HasUnsent) EndKept();
-        return !_isClosing && Descriptor >= 0;
+        return !_isClosedByOwner && Descriptor >= 0;
     }
 
     private void EndKept()
     {
         if (_endSending) ShutDown();
-        if (_isClosing) Finish();
+        if (_isClosedByOwner) Finish();
     }
 
     private void CloseBehindKept()
     {
-        _isClosing = true;
+        _isClosedByOwner = true;
         _owner = null;
         _ready = Readiness.None;
+        _loop.Manager.ClosingBegan();
+        if (HasUnsent) BoundClosing();
+    }
+
+    // A peer that takes nothing must not keep it open: the time of the kernel's own bound, which Unix domain sockets do not have.
+    private void BoundClosing() =>
+        _loop.SetTimer(_left!.GiveUp ??= new(static connection => ((EpollConnection)connection!).FinishWithReset(), this), _loop.Now + _loop.Manager.CloseMilliseconds);
+
+    private void EndClosing()
+    {
+        _isClosedByOwner = false;
+        _loop.Manager.ClosingEnded();
+        if (_left?.GiveUp is { } timer) _loop.ClearTimer(timer);
     }
 
     private void DropKept()
@@ -149,6 +162,7 @@ internal sealed partial class EpollConnection
     {
         public Bytes Received;
         public Bytes Unsent;
+        public LoopTimer? GiveUp;                                  // when it was closed and there is a rest
     }
 
     // A run of bytes in rented memory.

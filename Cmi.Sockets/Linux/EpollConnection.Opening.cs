@@ -42,6 +42,7 @@ internal sealed partial class EpollConnection
     /// <exception cref="Win32Exception">It failed at once.</exception>
     public static EpollConnection Dial(EpollLoop loop, EndPoint endPoint, out Task connecting, CancellationToken cancellationToken)
     {
+        loop.Calls?.CloseAll();                                    // a server that bounds its connections should hear of the end of one before the next
         var descriptor = Check(Libc.OpenSocket(endPoint.AddressFamily));
         var connection = new EpollConnection(loop, descriptor, endPoint is IPEndPoint ip ? new PeerAddress(ip.Address, ip.Port) : null);
         try

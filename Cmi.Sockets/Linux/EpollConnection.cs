@@ -8,15 +8,20 @@ namespace Cmi.Sockets.Linux;
 /// <list type="bullet">
 /// <item>Receiving: an edge → <i>receivable</i> → a read was short, or would block → not receivable. A short read has emptied the kernel's buffer, so what
 /// comes later makes a new edge and needs no call now. Once the peer's end or an error was told, reads go on until they give it: that makes no new edge.</item>
-/// <item>Sending: <i>sendable</i> → the kernel took less than all, or nothing → not sendable → an edge when there is room → sendable. Nothing is held here.
+/// <item>Sending: <i>sendable</i> → the kernel took less than all, or nothing → not sendable → an edge when there is room → sendable. What was sent soon is held until the turn
+/// ends at the most, but for what the kernel does not take of it then: no more than <see cref="CallBatch.MaxSendBytes"/>, and the connection is not sendable meanwhile.
 /// Of a client, room is asked about from the first time that it was wanting.</item>
-/// <item>Life: <i>connecting</i> (of a dialled one) → <i>open</i> → Close or Abort → the descriptor is closed; the kernel sends what it has taken.</item>
+/// <item>Life: <i>connecting</i> (of a dialled one) → <i>open</i> → Close, which waits for what is held here, or Abort → the descriptor is closed; the kernel sends what it
+/// has taken.</item>
 /// </list>
-/// Closing while received bytes are unread makes the kernel send a reset instead of a clean end: whoever closes politely reads first.
+/// Closing while bytes are unread that the kernel has received makes it send a reset instead of a clean end: whoever closes politely reads first.
 /// <para>Threading: the loop.</para>
 /// </summary>
 internal sealed partial class EpollConnection : EpollTarget, IConnection
 {
+    // The least that a kernel buffers for a connection (tcp(7), tcp_wmem).
+    private const int MaxUnanswered = 8192;
+
     private readonly EpollLoop _loop;
     private readonly PeerAddress _peer;
     private readonly bool _isTcp;                                  // and so has a peer address
@@ -28,7 +33,7 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
     private bool _endSending;
     private bool _isDelayed;                                       // small segments wait for the peer's acknowledgement: TCP_NODELAY is wanted and not set yet
     private bool _hearsInputOnly;                                  // of a client: no event tells yet that there is room to send
-    private bool _isUnanswered;                                    // something was sent, and nothing was received since
+    private int _unanswered;                                       // bytes that were sent since something was received, as far as it matters how many
 
     // Takes over a descriptor.
     private EpollConnection(EpollLoop loop, int descriptor, PeerAddress? peer)
@@ -46,7 +51,7 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
 
     public Readiness Ready => _ready;
 
-    private bool IsClosed => Descriptor < 0 || _isClosing;
+    private bool IsClosed => Descriptor < 0 || _isClosedByOwner;
 
     public void SetOwner(IConnectionOwner owner)
     {
@@ -71,7 +76,7 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
         if (count > 0)
         {
             received = count;
-            _isUnanswered = false;
+            _unanswered = 0;
             _hasLargeInput = count >= CallBatch.ReceiveBytes;
             if (count < into.Length && (_ready & Readiness.Failed) == Readiness.None)
             {
@@ -110,25 +115,23 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
     {
         Debug.Assert(_loop.IsCurrent);
         if (IsClosed) return;
-        if ((_ready & (Readiness.Sendable | Readiness.Failed)) == Readiness.None) BoundClosing();
-        if ((HasKept || HasUnsent) && (_ready & Readiness.Failed) == Readiness.None) CloseBehindKept();
-        else Finish();
+        if ((HasKept || HasUnsent) && (_ready & Readiness.Failed) == Readiness.None)
+        {
+            CloseBehindKept();
+            return;
+        }
+        // The kernel's buffer was full: a peer that takes nothing must not keep it there for as long as the kernel likes.
+        if (_isTcp && (_ready & (Readiness.Sendable | Readiness.Failed)) == Readiness.None)
+            _ = Libc.SetUserTimeout(Descriptor, (int)_loop.Manager.CloseMilliseconds);
+        Finish();
     }
 
     public void Abort(string reason)
     {
         Debug.Assert(_loop.IsCurrent);
         if (IsClosed) return;
-        Break();
+        FinishWithReset();
         _loop.Manager.Logger.Aborted(Id, reason);
-    }
-
-    /// <summary>Resets the connection, also one that was closed and still sends.</summary>
-    public void Break()
-    {
-        if (Descriptor < 0) return;
-        if (_isTcp) _ = Libc.SetResetOnClose(Descriptor);          // a Unix domain socket knows none: its peer sees an end, or an error if bytes were unread
-        Finish();
     }
 
     /// <summary>Takes note of an edge and tells the owner.</summary>
@@ -178,13 +181,15 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
         if (_isDelayed) SendWithoutDelay();
         if (_loop.Calls is { } calls)
         {
-            if (mayWait && calls.TryKeep(this, head, content, endFollows))
+            // What the kernel will not take should be known now, so that the owner waits: kept is only what there is room for, as far as can be told.
+            if (mayWait && _unanswered <= MaxUnanswered && calls.TryKeep(this, head, content, endFollows))
             {
                 HasKept = true;
                 sent = head.Length + content.Length;
+                _unanswered += sent;
                 return IoStatus.Done;
             }
-            if (HasKept) calls.Send();                             // what was taken before leaves before
+            if (HasKept) calls.SendKept();                             // what was taken before leaves before
             if ((_ready & Readiness.Failed) != Readiness.None) return IoStatus.Failed;
             if ((_ready & Readiness.Sendable) == Readiness.None) return IoStatus.WouldBlock;
         }
@@ -193,6 +198,7 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
         if (count > 0)
         {
             sent = count;
+            _unanswered = Math.Min(_unanswered + count, MaxUnanswered + 1);
             // A short write has filled the kernel's buffer, which promises an edge as much as being refused would: no call that is.
             if (count < (long)head.Length + content.Length) WaitForRoom();
             return IoStatus.Done;
@@ -214,12 +220,9 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
     // A request that goes out at once is never delayed (RFC 9293 §3.7.4: only while data is unacknowledged), and most do: they save the call.
     private void SendWithoutDelay()
     {
-        if (_isUnanswered)
-        {
-            _isDelayed = false;
-            _ = Libc.SetNoDelay(Descriptor);                       // fails only where the connection has: the send will tell
-        }
-        _isUnanswered = true;
+        if (_unanswered == 0) return;
+        _isDelayed = false;
+        _ = Libc.SetNoDelay(Descriptor);                           // fails only where the connection has: the send will tell
     }
 
     private IoStatus Fail()
@@ -231,16 +234,17 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
     // Fails only where the peer was faster: there is nothing left to end.
     private void ShutDown() => _ = Libc.ShutdownSending(Descriptor);
 
-    // The kernel's buffer was full: a peer that takes nothing must not keep it there for as long as the kernel likes.
-    private void BoundClosing()
+    private void FinishWithReset()
     {
-        if (_isTcp) _ = Libc.SetUserTimeout(Descriptor, (int)_loop.Manager.CloseMilliseconds);
+        if (_isTcp) _ = Libc.SetResetOnClose(Descriptor);          // a Unix domain socket knows none: its peer sees an end, or an error if bytes were unread
+        Finish();
     }
 
     private void Finish()
     {
         if (HasKept) DropKept();
         DropLeft();
+        if (_isClosedByOwner) EndClosing();
         _owner = null;
         _ready = Readiness.None;
         _loop.Set.Forget(this);

@@ -15,7 +15,6 @@ internal sealed class EpollLoop : SocketLoop
     private EpollLoop(SocketConnectionManager manager, int index, TimeProvider time, long origin)
         : base(manager, index, time, origin)
     {
-        if (manager.Options.BatchCalls) Calls = CallBatch.TryCreate();
     }
 
     /// <summary>Whether this system has what such a loop needs.</summary>
@@ -25,7 +24,7 @@ internal sealed class EpollLoop : SocketLoop
     public EpollSet Set { get; } = new();
 
     /// <summary>What its connections receive, send and close together; <see langword="null"/>: each makes its own calls, at once.</summary>
-    public CallBatch? Calls { get; }
+    public CallBatch? Calls { get; private set; }
 
     /// <summary>Makes as many loops as the options say; they are not started.</summary>
     /// <exception cref="IOException">The system has no more handles.</exception>
@@ -63,14 +62,13 @@ internal sealed class EpollLoop : SocketLoop
     {
         foreach (var target in Set.Targets)
         {
-            if (target is not EpollConnection connection) continue;
-            connection.Abort("The transport was disposed.");
-            connection.Break();
+            (target as EpollConnection)?.Abort("The transport was disposed.");
         }
     }
 
     protected override void OnStarted()
     {
+        if (Manager.Options.BatchCalls) Calls = CallBatch.TryCreate();     // here, since the kernel keeps what it needs for that with the thread
         if (Manager.Options.BatchCalls && Calls is null) Log.Safely(Manager.Logger, logger => logger.CallsOneByOne(Name));
         if (!Manager.Options.PinLoops) return;
         var result = Libc.PinThread(Index);

@@ -88,7 +88,7 @@ internal sealed class EpollSet : IDisposable
     public int Change(EpollTarget target, EpollEvents events) =>
         Libc.EpollChange(_epoll, target.Descriptor, events | EpollEvents.Edge, _places[target.Slot].Data(target.Slot));
 
-    /// <summary>Forgets a target. Closing its descriptor, which is next, takes it out of the instance.</summary>
+    /// <summary>Forgets a target. Closing its descriptor, in the same turn, takes it out of the instance.</summary>
     public void Forget(EpollTarget target)
     {
         if (target.Slot == 0) return;

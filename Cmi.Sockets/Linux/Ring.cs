@@ -101,8 +101,13 @@ internal sealed unsafe class Ring : IDisposable
             var taken = Libc.EnterRing(_descriptor, (uint)left);
             var done = Collect();
             left -= done;
-            // One that the kernel does not know ends its taking: those behind it are for the next time. Without memory for them it takes none: ask again.
-            if (taken < 0 && done == 0 && -taken is not (Errno.Interrupted or Errno.Again or Errno.Busy)) throw new IOException($"io_uring_enter failed with error {-taken}.");
+            if (taken >= 0 || done > 0) continue;                  // one that the kernel does not know ends its taking: those behind it are for the next time
+            if (-taken is not (Errno.Interrupted or Errno.Again or Errno.Busy))
+            {
+                // Which calls were made is not known any more, nor what the kernel still has of them: to go on could give one peer the bytes of another.
+                Environment.FailFast($"io_uring_enter failed with error {-taken}.");
+            }
+            Thread.Yield();                                        // no memory for them: ask again
         }
     }
 
@@ -158,10 +163,6 @@ internal sealed unsafe class Ring : IDisposable
             Run();
             if (_outcomes[0] == 0) return true;
             Libc.Close(closed);
-            return false;
-        }
-        catch (IOException)
-        {
             return false;
         }
         finally

@@ -28,7 +28,8 @@ public sealed class CallBatchTests
     public async Task BatchCalls_SaysWhetherTheyAreMadeTogether([Values] bool batched)
     {
         await using var harness = new SocketHarness(SocketTransport.Epoll, batched);
-        Assert.That(((EpollLoop)harness.Manager.Loops[0]).Calls, batched ? Is.Not.Null : Is.Null);
+        var loop = (EpollLoop)harness.Manager.Loops[0];
+        Assert.That(await SocketHarness.On(loop, () => loop.Calls), batched ? Is.Not.Null : Is.Null);
     }
 
     [Test]
@@ -200,22 +201,46 @@ public sealed class CallBatchTests
     }
 
     [Test]
-    public async Task ClosedWithARestThatNobodyTakes_IsGivenUpInTime()
+    public async Task ClosedWithARestThatNobodyTakes_IsGivenUpInTime([Values] bool unix, [Values] bool whileDisposed)
     {
         await _harness.DisposeAsync();
         _harness = new(SocketTransport.Epoll, batched: true, new() { LoopCount = 1, CloseTimeout = TimeSpan.FromMilliseconds(50) });
-        var (_, connections, _, _) = await FilledAsync();
+        var (_, connections, _, _) = await FilledAsync(unix);
         foreach (var connection in connections) await SocketHarness.On(connection, connection.Close);
-        await UntilAsync(() => _harness.Manager.OpenConnections == 0);
+        Assert.That(_harness.Manager.OpenConnections, Is.EqualTo(2), "a rest is to be sent");
+        if (whileDisposed) await _harness.DisposeAsync().AsTask().WaitAsync(SocketHarness.Patience);
+        else await UntilAsync(() => _harness.Manager.OpenConnections == 0);
+        Assert.That(_harness.Manager.OpenConnections, Is.Zero);
     }
 
     [Test]
-    public async Task ClosedWithARest_EndOfTheTransportResetsIt()
+    public async Task ClosedWithARest_EndOfTheTransportWaitsForIt()
     {
-        var (clients, connections, _, _) = await FilledAsync();
+        var (clients, connections, _, taken) = await FilledAsync();
         foreach (var connection in connections) await SocketHarness.On(connection, connection.Close);
-        await _harness.DisposeAsync();
-        foreach (var client in clients) Assert.That(() => Received(client), Throws.TypeOf<SocketException>());
+        var disposed = _harness.DisposeAsync().AsTask();
+        for (var i = 0; i < 2; i++)
+        {
+            Assert.That(disposed.IsCompleted, Is.False);
+            Receive(clients[i], taken[i]);
+            Assert.That(clients[i].Receive(new byte[1]), Is.Zero);
+        }
+        await disposed.WaitAsync(SocketHarness.Patience);
+    }
+
+    [Test]
+    public async Task MuchIsUnanswered_NothingMoreIsKeptSoThatItIsKnownWhatIsTaken()
+    {
+        var pair = (await PairsAsync(1, static connection => new Taker(connection, takesAll: true)))[0];
+        var piece = new byte[5_000];
+        for (var sends = 1; sends <= 3; sends++)
+        {
+            var kept = await SocketHarness.On(pair.Connection, () => pair.Connection.TrySendSoon(piece, default, out _) == IoStatus.Done && ((EpollConnection)pair.Connection).HasKept);
+            Assert.That(kept, Is.EqualTo(sends < 3), "the client has answered nothing");
+        }
+        pair.Client.Send("x"u8);
+        await pair.Taker.UntilAsync(1);
+        Assert.That(await SocketHarness.On(pair.Connection, () => pair.Connection.TrySendSoon(piece, default, out _) == IoStatus.Done && ((EpollConnection)pair.Connection).HasKept), Is.True);
     }
 
     [Test]
@@ -229,9 +254,9 @@ public sealed class CallBatchTests
         Assert.That(_harness.Manager.OpenConnections, Is.Zero);
     }
 
-    private async Task<Pair[]> PairsAsync(int count, Func<IConnection, IConnectionOwner> owner)
+    private async Task<Pair[]> PairsAsync(int count, Func<IConnection, IConnectionOwner> owner, bool unix = false)
     {
-        var listener = await _harness.ListenAsync();
+        var listener = await _harness.ListenAsync(unix ? "unix:" + Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()) : "http://127.0.0.1:0");
         var pairs = new Pair[count];
         for (var i = 0; i < count; i++)
         {
@@ -244,20 +269,26 @@ public sealed class CallBatchTests
         return pairs;
     }
 
-    // Two connections whose peers have read nothing, each with a rest of what was taken from it.
-    private async Task<(Socket[] Clients, IConnection[] Connections, Watcher[] Watchers, int[] Taken)> FilledAsync()
+    // Two connections whose peers have asked again and again and read nothing, each with a rest of what was taken from it.
+    private async Task<(Socket[] Clients, IConnection[] Connections, Watcher[] Watchers, int[] Taken)> FilledAsync(bool unix = false)
     {
         var watchers = new[] { new Watcher(), new Watcher() };
         var next = 0;
-        var pairs = await PairsAsync(2, _ => watchers[next++]);
+        var pairs = await PairsAsync(2, _ => watchers[next++], unix);
         var taken = new int[2];
         var piece = new byte[5_000];
         while (!await SocketHarness.On(pairs[0].Connection, () => pairs.All(pair => (pair.Connection.Ready & Readiness.Sendable) == Readiness.None)))
         {
+            for (var i = 0; i < 2; i++)
+            {
+                pairs[i].Client.Send("x"u8);
+                await watchers[i].UntilAsync(Readiness.Receivable);
+            }
             await SocketHarness.On(pairs[0].Connection, () =>
             {
                 for (var i = 0; i < 2; i++)
                 {
+                    pairs[i].Connection.TryReceive(new byte[10], out _);
                     if (pairs[i].Connection.TrySendSoon(piece, default, out var sent) == IoStatus.Done) taken[i] += sent;
                 }
             });

@@ -16,7 +16,9 @@ internal sealed class SocketHarness : IAsyncDisposable
     private readonly Channel<IConnection> _accepted = Channel.CreateUnbounded<IConnection>();
 
     public SocketHarness(SocketTransport transport, bool batched, SocketOptions? options = null, Func<string, Task<IPAddress[]>>? resolve = null)
-        : this(transport, With(options ?? new() { LoopCount = 1 }, batched), resolve) => Available(transport, batched);
+        : this(transport, With(options ?? new() { LoopCount = 1 }, batched), resolve)
+    {
+    }
 
     public SocketHarness(SocketTransport transport, SocketOptions? options = null, Func<string, Task<IPAddress[]>>? resolve = null)
     {
@@ -99,6 +101,7 @@ internal sealed class SocketHarness : IAsyncDisposable
 
     private static SocketOptions With(SocketOptions options, bool batched)
     {
+        Available(SocketTransport.Auto, batched);
         options.BatchCalls = batched;
         return options;
     }
