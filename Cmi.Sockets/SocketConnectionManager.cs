@@ -26,10 +26,10 @@ public sealed class SocketConnectionManager : IConnectionManager
     private readonly HashSet<IListener> _listeners = [];
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _noDials = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _noClosing = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task? _disposal;
     private uint _nextLoop;
     private int _open;
-    private readonly TaskCompletionSource _noClosing = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _dials = 1;                                        // and one for the manager itself, until it is disposed
     private int _closing = 1;                                      // likewise
 
@@ -169,7 +169,7 @@ public sealed class SocketConnectionManager : IConnectionManager
     /// <summary>What such a connection held has left, or was given up.</summary>
     internal void ClosingEnded()
     {
-        if (Interlocked.Decrement(ref _closing) == 0) _noClosing.TrySetResult();
+        if (Interlocked.Decrement(ref _closing) == 0) _noClosing.TrySetResult();     // again, where one closes while the transport is disposed
     }
 
     internal void Forget(IListener listener)

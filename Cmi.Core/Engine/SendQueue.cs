@@ -26,7 +26,7 @@ internal sealed class Gather
 /// <summary>When bytes are to leave.</summary>
 internal enum SendTime : byte
 {
-    /// <summary>At once: what cannot be is known.</summary>
+    /// <summary>At once: if none of them can, that is known.</summary>
     Now,
 
     /// <summary>By the end of the turn, with those of other connections.</summary>

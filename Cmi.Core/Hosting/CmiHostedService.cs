@@ -11,35 +11,26 @@ namespace Cmi.Hosting;
 internal sealed class CmiHostedService(IServiceProvider services) : IHostedService, IDisposable
 {
     private SettingsWatcher? _watcher;
-    private readonly CancellationTokenSource _stopping = new();
-    private Task _exercise = Task.CompletedTask;                    // beside the first clients
     private CmiEngine? _engine;                                     // null: not running
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var engine = services.GetRequiredService<CmiEngine>();
-        var exercises = services.GetRequiredService<IOptions<CmiOptions>>().Value.SelfExercise && !SelfExercise.IsDone();
-        if (exercises) await SelfExercise.TryRunAsync(SelfExercise.Course.Small, engine.Connections, engine.Buffers, engine.Logger, cancellationToken);
+        if (services.GetRequiredService<IOptions<CmiOptions>>().Value.SelfExercise)
+            await SelfExercise.RunOnceAsync(engine.Connections, engine.Buffers, engine.Logger, cancellationToken);
         await engine.StartAsync(cancellationToken);
         _engine = engine;
-        if (exercises) _exercise = SelfExercise.TryRunAsync(SelfExercise.Course.Large, engine.Connections, engine.Buffers, engine.Logger, _stopping.Token);
         _watcher = new(engine, services.GetServices<CmiConfiguration>(), services.GetRequiredService<IOptionsFactory<CmiOptions>>(),
             services.GetService<TimeProvider>() ?? TimeProvider.System);
     }
 
-    public void Dispose()
-    {
-        _watcher?.Dispose();
-        _stopping.Dispose();
-    }
+    public void Dispose() => _watcher?.Dispose();
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         if (_engine is not { } engine) return;
         _engine = null;
         _watcher?.Dispose();
-        await _stopping.CancelAsync();
-        await _exercise.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);     // given up
         await engine.StopAsync(cancellationToken);
     }
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics.Metrics;
-using System.Text;
 using Cmi.Telemetry;
 using Microsoft.Extensions.Logging;
 
@@ -9,16 +8,17 @@ namespace Cmi.Hosting;
 /// A few exchanges of an engine with itself before the first client is accepted, so that clients need not wait for the compiler: the first request of a
 /// process costs a hundred milliseconds otherwise (<c>docs/decisions/0019</c>). It listens at ports of the loopback that the system picks, asks no configured server, and
 /// counts in no meter, trace or access log; the loops and the buffer store are the host's.
-/// <para>What only large replies need follows beside the first clients: it takes longer than they should wait.</para>
-/// <para>Threading: any thread; one call at a time. Bound: the requests and the time of a <see cref="Course"/>. What fails is logged, and is nobody's concern.</para>
+/// <para>Threading: any thread; one call at a time. Bound: <see cref="Rounds"/> requests, and <see cref="Longest"/>. What fails is logged, and is nobody's concern.</para>
 /// </summary>
 internal sealed class SelfExercise
 {
-    private const int LargeBytes = 16 << 20;
-    private const int PieceBytes = 64 << 10;
+    // Requests one after another: so many calls that the methods of an exchange are taken for hot (30), and compiled anew, better, beside the first clients.
+    private const int Rounds = 48;
 
     // The last byte of every message, so that it is known where one ends without another reader of heads.
     private const byte Last = (byte)'$';
+
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1);
 
     private static readonly byte[][] Requests =
     [
@@ -34,40 +34,26 @@ internal sealed class SelfExercise
         [.. "HTTP/1.1 200 OK\r\nServer: cmi\r\nConnection: close\r\n\r\nexercise$"u8],
     ];
 
-    private static readonly byte[] LargeReplyHead = Encoding.ASCII.GetBytes(FormattableString.Invariant($"HTTP/1.1 200 OK\r\nServer: cmi\r\nContent-Length: {LargeBytes}\r\n\r\n"));
-    private static readonly byte[] Piece = new byte[PieceBytes];
-
     private static int _done;
 
-    /// <summary>What is asked, in turn, and how often; how long lies between two requests; and when it is given up.</summary>
-    internal sealed record Course(byte[][] Requests, int Rounds, TimeSpan Pause, TimeSpan Longest)
-    {
-        /// <summary>
-        /// Before the first client. So many calls that the methods of an exchange are taken for hot (30), and compiled anew, better, beside the first clients.
-        /// </summary>
-        public static readonly Course Small = new(SelfExercise.Requests, Rounds: 48, TimeSpan.Zero, TimeSpan.FromSeconds(1));
-
-        /// <summary>Beside the first clients. The runtime compiles hot methods anew, twice, each time when 100 ms have passed without anything new.</summary>
-        public static readonly Course Large = new([[.. "GET /large$ HTTP/1.1\r\nHost: localhost\r\n\r\n"u8]], Rounds: 6, TimeSpan.FromMilliseconds(120), TimeSpan.FromSeconds(5));
-    }
-
-    /// <summary>Whether this process has exercised before: compiled code is the process's. From this call on it has.</summary>
-    public static bool IsDone() => Interlocked.Exchange(ref _done, 1) != 0;
-
-    /// <summary>Tries to have all requests of a course answered, in good time.</summary>
-    /// <param name="course">Which.</param>
+    /// <summary>Runs once in a process: compiled code is the process's.</summary>
     /// <param name="connections">The transport.</param>
     /// <param name="buffers">The buffer store.</param>
     /// <param name="logger">Told if it fails.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="OperationCanceledException">It was given up by the caller.</exception>
-    public static async Task TryRunAsync(Course course, IConnectionManager connections, IBufferStore buffers, ILogger logger, CancellationToken cancellationToken)
+    public static async Task RunOnceAsync(IConnectionManager connections, IBufferStore buffers, ILogger logger, CancellationToken cancellationToken)
+    {
+        if (Interlocked.Exchange(ref _done, 1) == 0) await TryRunAsync(connections, buffers, logger, cancellationToken);
+    }
+
+    /// <summary>Tries to have all requests answered, in good time.</summary>
+    internal static async Task TryRunAsync(IConnectionManager connections, IBufferStore buffers, ILogger logger, CancellationToken cancellationToken)
     {
         using var longest = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        longest.CancelAfter(course.Longest);
+        longest.CancelAfter(Longest);
         try
         {
-            await RunAsync(course, connections, buffers, longest.Token);
+            await RunAsync(connections, buffers, longest.Token);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
@@ -75,7 +61,7 @@ internal sealed class SelfExercise
         }
     }
 
-    private static async Task RunAsync(Course course, IConnectionManager connections, IBufferStore buffers, CancellationToken cancellationToken)
+    private static async Task RunAsync(IConnectionManager connections, IBufferStore buffers, CancellationToken cancellationToken)
     {
         var server = new Server();
         await using var listener = await connections.ListenAsync(new(AddressKind.Tcp, "127.0.0.1", 0), server.Accept, cancellationToken);
@@ -84,7 +70,7 @@ internal sealed class SelfExercise
         options.AddServer($"http://127.0.0.1:{listener.Address.Port}");
         await using var engine = CmiEngine.Unheard(options, connections, buffers, new UnheardMeters());
         await engine.StartAsync(cancellationToken);
-        await new Client(course).AskAsync(connections, engine.Endpoints[0].Port, cancellationToken);
+        await new Client().AskAsync(connections, engine.Endpoints[0].Port, cancellationToken);
     }
 
     private sealed class UnheardMeters : IMeterFactory
@@ -110,50 +96,30 @@ internal sealed class SelfExercise
         if (connection.TrySend(message, default, out var sent) != IoStatus.Done || sent < message.Length) connection.Abort("The system takes no bytes.");
     }
 
-    /// <summary>Answers, in each framing by turns or with much. On any loop, one connection at a time.</summary>
+    /// <summary>Answers, in each framing by turns. On any loop, one connection at a time.</summary>
     private sealed class Server : IConnectionOwner
     {
         private int _asked;
-        private int _left;                                         // of a large reply
 
         public void Accept(IConnection connection) => connection.SetOwner(this);
 
         public void OnReady(IConnection connection)
         {
             Span<byte> into = stackalloc byte[1024];
-            if (_left > 0) GoOn(connection);
             while (TryReceive(connection, into, out var received))
             {
                 if (!received.Contains(Last)) continue;
-                if (received.IndexOf("/large"u8) >= 0)
-                {
-                    Send(connection, LargeReplyHead);
-                    _left = LargeBytes;
-                    GoOn(connection);
-                    continue;
-                }
                 var reply = Replies[_asked++ % Replies.Length];
                 Send(connection, reply);
                 if (reply == Replies[^1]) connection.Close();
             }
         }
-
-        private void GoOn(IConnection connection)
-        {
-            while (_left > 0)
-            {
-                ReadOnlySpan<byte> piece = _left > 1 ? Piece.AsSpan(0, Math.Min(_left - 1, PieceBytes)) : [Last];
-                if (connection.TrySend(piece, default, out var sent) != IoStatus.Done) return;     // if it is broken, receiving says so
-                _left -= sent;
-            }
-        }
     }
 
     /// <summary>Asks, one request after another.</summary>
-    private sealed class Client(Course course) : IConnectionOwner
+    private sealed class Client : IConnectionOwner
     {
         private readonly TaskCompletionSource _answered = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private readonly byte[] _into = new byte[PieceBytes];
         private int _asked;
 
         public Task AskAsync(IConnectionManager connections, int port, CancellationToken cancellationToken)
@@ -179,19 +145,18 @@ internal sealed class SelfExercise
 
         public void OnReady(IConnection connection)
         {
-            while (TryReceive(connection, _into, out var received))
+            Span<byte> into = stackalloc byte[1024];
+            while (TryReceive(connection, into, out var received))
             {
-                if (!received.Contains(Last)) continue;
-                if (course.Pause == TimeSpan.Zero) Ask(connection);
-                else connection.Loop.SetTimer(new(_ => Ask(connection), null), connection.Loop.Now + (long)course.Pause.TotalMilliseconds);
+                if (received.Contains(Last)) Ask(connection);
             }
         }
 
         private void Ask(IConnection connection)
         {
-            if (_asked < course.Rounds)
+            if (_asked < Rounds)
             {
-                Send(connection, course.Requests[_asked++ % course.Requests.Length]);
+                Send(connection, Requests[_asked++ % Requests.Length]);
                 return;
             }
             connection.Close();

@@ -78,7 +78,7 @@ public sealed class CmiOptions
 
     /// <summary>
     /// Whether a host's start takes about 0.1 s longer, once in a process, for exchanges of the engine with itself over the loopback, so that the first clients
-    /// need not wait that long for code to be compiled; and whether in the second after it six replies of 16 MiB follow, beside the first clients, so that large replies need not either. No configured server is asked, and nothing counts in metrics, traces or the access log.
+    /// need not wait that long for code to be compiled. No configured server is asked, and nothing counts in metrics, traces or the access log.
     /// </summary>
     /// <value><see langword="true"/> by default.</value>
     public bool SelfExercise { get; set; } = true;

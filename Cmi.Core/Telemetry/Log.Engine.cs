@@ -20,7 +20,7 @@ internal static partial class Log
     [LoggerMessage(2004, LogLevel.Information, "Leaving: clients are accepted for {Seconds} s more, and told to close.")]
     public static partial void Leaving(this ILogger logger, double seconds);
 
-    [LoggerMessage(2005, LogLevel.Debug, "An exercise at the start came to nothing; the first requests, or the first large replies, take longer.")]
+    [LoggerMessage(2005, LogLevel.Debug, "The exercise before the start came to nothing; the first requests take longer.")]
     public static partial void NotExercised(this ILogger logger, Exception exception);
 
     [LoggerMessage(2010, LogLevel.Warning, "Attempt {Attempt} at server {Server} failed: {Reason}.")]

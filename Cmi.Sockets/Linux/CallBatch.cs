@@ -71,12 +71,12 @@ internal sealed class CallBatch : IDisposable
     /// <summary>The bytes that were received at a place.</summary>
     public ReadOnlySpan<byte> BytesAt(int place) => _received.AsSpan(place * ReceiveBytes, _receivedBytes[place]);
 
-    /// <summary>Keeps bytes to be sent, behind those that are kept for the same connection.</summary>
+    /// <summary>Keeps bytes to be sent; those that are kept for the same connection are sent before.</summary>
     /// <param name="connection">The connection.</param>
     /// <param name="head">The first bytes.</param>
     /// <param name="content">The bytes after them.</param>
     /// <param name="endFollows">Whether the connection is ended before the turn is.</param>
-    /// <returns><see langword="false"/>: they are too many; what was kept may have been sent.</returns>
+    /// <returns><see langword="false"/>: they are too many, or the connection takes no more.</returns>
     public bool TryKeep(EpollConnection connection, ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, bool endFollows)
     {
         var bytes = (long)head.Length + content.Length;
@@ -142,8 +142,6 @@ internal sealed class CallBatch : IDisposable
         if (_closeCount > 0) CloseAll();
     }
 
-    public void Dispose() => _ring.Dispose();
-
     /// <summary>Closes what waits for that: before descriptors, or a server's connections, are counted.</summary>
     public void CloseAll()
     {
@@ -157,6 +155,8 @@ internal sealed class CallBatch : IDisposable
         foreach (var descriptor in closes) _ring.Close(descriptor);
         _ring.Run();
     }
+
+    public void Dispose() => _ring.Dispose();
 
     private struct KeptSend
     {

@@ -11,7 +11,7 @@ internal sealed partial class EpollConnection
     private bool _hasOwnEvent;                                     // the event that it was received for is still to be told
     private bool _moreCame;                                        // since it was received
     private bool _hasLargeInput;                                   // is received from where it is wanted
-    private bool _isClosedByOwner;                                       // closed by its owner; what it has taken is still sent
+    private bool _isClosedByOwner;                                 // and what is held here is still sent
     private LeftBytes? _left;
 
     /// <summary>Whether the batch keeps bytes that are to be sent.</summary>
@@ -136,7 +136,7 @@ internal sealed partial class EpollConnection
 
     // A peer that takes nothing must not keep it open: the time of the kernel's own bound, which Unix domain sockets do not have.
     private void BoundClosing() =>
-        _loop.SetTimer(_left!.GiveUp ??= new(static connection => ((EpollConnection)connection!).FinishWithReset(), this), _loop.Now + _loop.Manager.CloseMilliseconds);
+        _loop.SetTimer(_left!.GiveUp ??= new(static connection => ((EpollConnection)connection!).Break("Its peer has not taken the rest in time."), this), _loop.Now + _loop.Manager.CloseMilliseconds);
 
     private void EndClosing()
     {

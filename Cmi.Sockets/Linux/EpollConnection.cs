@@ -8,18 +8,19 @@ namespace Cmi.Sockets.Linux;
 /// <list type="bullet">
 /// <item>Receiving: an edge → <i>receivable</i> → a read was short, or would block → not receivable. A short read has emptied the kernel's buffer, so what
 /// comes later makes a new edge and needs no call now. Once the peer's end or an error was told, reads go on until they give it: that makes no new edge.</item>
-/// <item>Sending: <i>sendable</i> → the kernel took less than all, or nothing → not sendable → an edge when there is room → sendable. What was sent soon is held until the turn
-/// ends at the most, but for what the kernel does not take of it then: no more than <see cref="CallBatch.MaxSendBytes"/>, and the connection is not sendable meanwhile.
+/// <item>Sending: <i>sendable</i> → the kernel took less than all, or nothing → not sendable → an edge when there is room → sendable. What was sent soon is held
+/// until the turn ends, and what the kernel does not take of it then until there is room: at most <see cref="CallBatch.MaxSendBytes"/>, and not sendable meanwhile.
 /// Of a client, room is asked about from the first time that it was wanting.</item>
-/// <item>Life: <i>connecting</i> (of a dialled one) → <i>open</i> → Close, which waits for what is held here, or Abort → the descriptor is closed; the kernel sends what it
-/// has taken.</item>
+/// <item>Life: <i>connecting</i> (of a dialled one) → <i>open</i> → Close, which waits for what is held here, or Abort → the descriptor is closed; the kernel sends
+/// what it has taken.</item>
 /// </list>
 /// Closing while bytes are unread that the kernel has received makes it send a reset instead of a clean end: whoever closes politely reads first.
 /// <para>Threading: the loop.</para>
 /// </summary>
 internal sealed partial class EpollConnection : EpollTarget, IConnection
 {
-    // The least that a kernel buffers for a connection (tcp(7), tcp_wmem).
+    // Unanswered bytes beside which more is kept. With the largest send (CallBatch.MaxSendBytes) that is what Linux buffers for a connection from the beginning
+    // (16 KiB: tcp(7), tcp_wmem).
     private const int MaxUnanswered = 8192;
 
     private readonly EpollLoop _loop;
@@ -129,8 +130,15 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
     public void Abort(string reason)
     {
         Debug.Assert(_loop.IsCurrent);
-        if (IsClosed) return;
-        FinishWithReset();
+        if (!IsClosed) Break(reason);
+    }
+
+    /// <summary>Resets the connection, also one that was closed and still sends what is held here.</summary>
+    public void Break(string reason)
+    {
+        if (Descriptor < 0) return;
+        if (_isTcp) _ = Libc.SetResetOnClose(Descriptor);          // a Unix domain socket knows none: its peer sees an end, or an error if bytes were unread
+        Finish();
         _loop.Manager.Logger.Aborted(Id, reason);
     }
 
@@ -189,7 +197,7 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
                 _unanswered += sent;
                 return IoStatus.Done;
             }
-            if (HasKept) calls.SendKept();                             // what was taken before leaves before
+            if (HasKept) calls.SendKept();                         // what was taken before leaves before
             if ((_ready & Readiness.Failed) != Readiness.None) return IoStatus.Failed;
             if ((_ready & Readiness.Sendable) == Readiness.None) return IoStatus.WouldBlock;
         }
@@ -233,12 +241,6 @@ internal sealed partial class EpollConnection : EpollTarget, IConnection
 
     // Fails only where the peer was faster: there is nothing left to end.
     private void ShutDown() => _ = Libc.ShutdownSending(Descriptor);
-
-    private void FinishWithReset()
-    {
-        if (_isTcp) _ = Libc.SetResetOnClose(Descriptor);          // a Unix domain socket knows none: its peer sees an end, or an error if bytes were unread
-        Finish();
-    }
 
     private void Finish()
     {

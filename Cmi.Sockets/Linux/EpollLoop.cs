@@ -60,10 +60,7 @@ internal sealed class EpollLoop : SocketLoop
 
     public override void BreakAll()
     {
-        foreach (var target in Set.Targets)
-        {
-            (target as EpollConnection)?.Abort("The transport was disposed.");
-        }
+        foreach (var target in Set.Targets) (target as EpollConnection)?.Break("The transport was disposed.");
     }
 
     protected override void OnStarted()

@@ -143,7 +143,7 @@ internal static unsafe partial class Libc
         {
             for (; ; )
             {
-                var count = send(descriptor, raw, (nuint)bytes.Length, Flags(endFollows));
+                var count = send(descriptor, raw, (nuint)bytes.Length, SendFlags(endFollows));
                 if (count >= 0) return (int)count;
                 var error = Marshal.GetLastSystemError();
                 if (error != Errno.Interrupted) return -error;
@@ -162,13 +162,16 @@ internal static unsafe partial class Libc
             var message = new Message { Pieces = pieces, PieceCount = 2 };
             for (; ; )
             {
-                var count = sendmsg(descriptor, &message, Flags(endFollows));
+                var count = sendmsg(descriptor, &message, SendFlags(endFollows));
                 if (count >= 0) return (int)count;
                 var error = Marshal.GetLastSystemError();
                 if (error != Errno.Interrupted) return -error;
             }
         }
     }
+
+    /// <summary>How the system is to send: without a signal where the peer is gone, and the last segment held back if the end follows.</summary>
+    public static int SendFlags(bool endFollows) => endFollows ? NoSignal | MoreFollows : NoSignal;
 
     /// <summary>Ends the sending direction.</summary>
     public static int ShutdownSending(int descriptor) => Result(shutdown(descriptor, ShutSend));
@@ -299,8 +302,6 @@ internal static unsafe partial class Libc
         *(ulong*)(raw + EventDataOffset) = data;
         return Result(epoll_ctl(epoll, operation, descriptor, raw));
     }
-
-    private static int Flags(bool endFollows) => endFollows ? NoSignal | MoreFollows : NoSignal;
 
     private static int SetOption(int descriptor, int level, int option, int value) => Result(setsockopt(descriptor, level, option, &value, sizeof(int)));
 

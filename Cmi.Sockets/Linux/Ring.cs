@@ -19,7 +19,7 @@ internal sealed unsafe class Ring : IDisposable
     private const uint SingleMapping = 1;                          // IORING_FEAT_SINGLE_MMAP: Linux 5.4; what is called here needs 5.6
     private const nint CallsOffset = 0x1000_0000;                  // IORING_OFF_SQES
     private const byte CloseCall = 19, SendCall = 26, ReceiveCall = 27;     // IORING_OP_...
-    private const uint DontWait = 0x40, NoSignal = 0x4000, MoreFollows = 0x8000;     // MSG_...
+    private const uint DontWait = 0x40;                            // MSG_DONTWAIT
 
     private readonly int _descriptor;
     private readonly nuint _sharedBytes;
@@ -85,30 +85,18 @@ internal sealed unsafe class Ring : IDisposable
     /// <param name="bytes">How many.</param>
     /// <param name="endFollows">As of <see cref="Libc.Send(int, ReadOnlySpan{byte}, bool)"/>.</param>
     public void Send(int descriptor, byte[] pinned, int start, int bytes, bool endFollows) =>
-        Put(SendCall, descriptor, Place(pinned, start), bytes, endFollows ? DontWait | NoSignal | MoreFollows : DontWait | NoSignal);
+        Put(SendCall, descriptor, Place(pinned, start), bytes, DontWait | (uint)Libc.SendFlags(endFollows));
 
     /// <summary>Puts down: close.</summary>
     /// <param name="descriptor">Any descriptor.</param>
     public void Close(int descriptor) => Put(CloseCall, descriptor, null, 0, 0);
 
     /// <summary>Has all calls made that were put down. <see cref="Outcomes"/> has what became of each.</summary>
+    /// <remarks>If the system refuses what it took before, the process ends: what is left in the ring would be made with the next calls, and could give one peer the bytes of another.</remarks>
     public void Run()
     {
-        var left = Count;
-        Count = 0;
-        while (left > 0)
-        {
-            var taken = Libc.EnterRing(_descriptor, (uint)left);
-            var done = Collect();
-            left -= done;
-            if (taken >= 0 || done > 0) continue;                  // one that the kernel does not know ends its taking: those behind it are for the next time
-            if (-taken is not (Errno.Interrupted or Errno.Again or Errno.Busy))
-            {
-                // Which calls were made is not known any more, nor what the kernel still has of them: to go on could give one peer the bytes of another.
-                Environment.FailFast($"io_uring_enter failed with error {-taken}.");
-            }
-            Thread.Yield();                                        // no memory for them: ask again
-        }
+        var error = TryRun();
+        if (error != 0) Environment.FailFast($"io_uring_enter failed with error {error}.");
     }
 
     public void Dispose()
@@ -128,6 +116,23 @@ internal sealed unsafe class Ring : IDisposable
         _calls[index] = new() { Operation = operation, Descriptor = descriptor, Memory = memory, Bytes = (uint)bytes, Flags = flags, Token = (uint)Count++ };
         _order[index] = index;
         Volatile.Write(ref *_callsEnd, end + 1);
+    }
+
+    // The error for which the calls were not all made, or 0.
+    private int TryRun()
+    {
+        var left = Count;
+        Count = 0;
+        while (left > 0)
+        {
+            var taken = Libc.EnterRing(_descriptor, (uint)left);
+            var done = Collect();
+            left -= done;
+            if (taken >= 0 || done > 0) continue;                  // one that the kernel does not know ends its taking: those behind it are for the next time
+            if (-taken is not (Errno.Interrupted or Errno.Again or Errno.Busy)) return -taken;
+            Thread.Yield();                                        // no memory for them: ask again
+        }
+        return 0;
     }
 
     private int Collect()
@@ -155,13 +160,11 @@ internal sealed unsafe class Ring : IDisposable
         {
             Receive(descriptor, bytes, 0, 1);
             Send(descriptor, bytes, 0, 1, endFollows: false);
-            Run();
-            if (_outcomes[0] != -Errno.NotSocket || _outcomes[1] != -Errno.NotSocket) return false;
+            if (TryRun() != 0 || _outcomes[0] != -Errno.NotSocket || _outcomes[1] != -Errno.NotSocket) return false;
             var closed = Libc.CreateEvent();
             if (closed < 0) return false;
             Close(closed);
-            Run();
-            if (_outcomes[0] == 0) return true;
+            if (TryRun() == 0 && _outcomes[0] == 0) return true;
             Libc.Close(closed);
             return false;
         }

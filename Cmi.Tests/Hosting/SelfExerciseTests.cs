@@ -12,11 +12,9 @@ namespace Cmi.Tests.Hosting;
 [NonParallelizable]
 public sealed class SelfExerciseTests
 {
-    [TestCase(SocketTransport.Epoll, false)]
-    [TestCase(SocketTransport.Epoll, true)]
-    [TestCase(SocketTransport.Managed, false)]
-    [TestCase(SocketTransport.Managed, true)]
-    public async Task Requests_AreAnsweredAndNobodyHears(SocketTransport transport, bool large)
+    [TestCase(SocketTransport.Epoll)]
+    [TestCase(SocketTransport.Managed)]
+    public async Task Requests_AreAnsweredAndNobodyHears(SocketTransport transport)
     {
         if (transport == SocketTransport.Epoll && !OperatingSystem.IsLinux()) Assert.Ignore("Linux only.");
         var log = new Mock<ILogger>();
@@ -36,7 +34,7 @@ public sealed class SelfExerciseTests
         await using var connections = new SocketConnectionManager(new() { Transport = transport, LoopCount = 2 });
         await using var store = new RamBufferStore(new());
 
-        await SelfExercise.TryRunAsync(large ? SelfExercise.Course.Large : SelfExercise.Course.Small, connections, store, log.Object, CancellationToken.None);
+        await SelfExercise.TryRunAsync(connections, store, log.Object, CancellationToken.None);
 
         Assert.That(log.Invocations.Count(call => call.Method.Name == nameof(ILogger.Log)), Is.Zero, "it came to its end");
         Assert.That(spans, Is.Zero);
@@ -52,7 +50,7 @@ public sealed class SelfExerciseTests
         var connections = new Mock<IConnectionManager>();
         connections.Setup(c => c.ListenAsync(It.IsAny<ListenAddress>(), It.IsAny<Action<IConnection>>(), It.IsAny<CancellationToken>())).Throws(new IOException("no loopback"));
 
-        await SelfExercise.TryRunAsync(SelfExercise.Course.Small, connections.Object, Mock.Of<IBufferStore>(), log.Object, CancellationToken.None);
+        await SelfExercise.TryRunAsync(connections.Object, Mock.Of<IBufferStore>(), log.Object, CancellationToken.None);
 
         Assert.That(log.Invocations.Count(call => call.Method.Name == nameof(ILogger.Log) && call.Arguments[0] is LogLevel.Debug), Is.EqualTo(1));
     }
@@ -63,7 +61,7 @@ public sealed class SelfExerciseTests
         var connections = new Mock<IConnectionManager>();
         connections.Setup(c => c.ListenAsync(It.IsAny<ListenAddress>(), It.IsAny<Action<IConnection>>(), It.IsAny<CancellationToken>()))
             .Returns((ListenAddress _, Action<IConnection> _, CancellationToken given) => ValueTask.FromCanceled<IListener>(given));
-        Assert.That(async () => await SelfExercise.TryRunAsync(SelfExercise.Course.Large, connections.Object, Mock.Of<IBufferStore>(), Mock.Of<ILogger>(), new(canceled: true)),
+        Assert.That(async () => await SelfExercise.TryRunAsync(connections.Object, Mock.Of<IBufferStore>(), Mock.Of<ILogger>(), new(canceled: true)),
             Throws.InstanceOf<OperationCanceledException>());
     }
 }

@@ -32,6 +32,30 @@ public sealed class CallBatchTests
         Assert.That(await SocketHarness.On(loop, () => loop.Calls), batched ? Is.Not.Null : Is.Null);
     }
 
+    [TestCase(425, Description = "io_uring_setup, as containers forbid it")]
+    [TestCase(426, Description = "io_uring_enter alone")]
+    public async Task SystemForbidsIt_CallsAreMadeOneByOneAndThatIsLogged(int call)
+    {
+        SocketHarness harness = null!;
+        // Threads inherit what is forbidden to the one that makes them; nobody else is concerned.
+        await ForbiddenCall.OnThreadAsync(call, () => harness = new(SocketTransport.Epoll, options: new() { LoopCount = 1 }));
+        await using var disposed = harness;
+        Assert.That(await harness.Logs.UntilAsync(3006), Does.Contain("one by one"));
+        var loop = (EpollLoop)harness.Manager.Loops[0];
+        Assert.That(await SocketHarness.On(loop, () => loop.Calls), Is.Null);
+        var (client, connection, watcher) = await harness.PairAsync();
+        client.Send("abc"u8);
+        await watcher.UntilAsync(Readiness.Receivable);
+        await SocketHarness.On(connection, () =>
+        {
+            var into = new byte[10];
+            connection.TryReceive(into, out var received);
+            connection.TrySendLast(into.AsSpan(0, received), default, out _);
+            connection.Close();
+        });
+        Assert.That(Received(client), Is.EqualTo("abc"u8.ToArray()));
+    }
+
     [Test]
     public async Task Run_MakesTheCallsInTheirOrderAndSaysWhatBecameOfThem()
     {
