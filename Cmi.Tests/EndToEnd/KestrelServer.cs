@@ -18,6 +18,7 @@ internal sealed class KestrelServer : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly TaskCompletionSource _held = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _release = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _slow, _mostSlow;
 
     private KestrelServer(int addresses)
     {
@@ -33,6 +34,9 @@ internal sealed class KestrelServer : IAsyncDisposable
 
     /// <summary>How many requests each address got.</summary>
     internal ConcurrentDictionary<int, int> RequestsByPort { get; } = new();
+
+    /// <summary>How many requests for <c>/slow/N</c> were there at once at the most, over all addresses. One has gone before its reply leaves.</summary>
+    internal int MostSlowAtOnce => Volatile.Read(ref _mostSlow);
 
     /// <summary>Completes when a request for <c>/held</c> has arrived.</summary>
     internal Task Held => _held.Task.WaitAsync(TimeSpan.FromSeconds(30));
@@ -53,6 +57,16 @@ internal sealed class KestrelServer : IAsyncDisposable
     {
         Release();
         await _app.DisposeAsync();
+    }
+
+    private void NoteAtOnce(int slow)
+    {
+        for (var most = _mostSlow; slow > most;)
+        {
+            var seen = Interlocked.CompareExchange(ref _mostSlow, slow, most);
+            if (seen == most) return;
+            most = seen;
+        }
     }
 
     private async Task ServeAsync(HttpContext context)
@@ -80,7 +94,9 @@ internal sealed class KestrelServer : IAsyncDisposable
                 await request.Body.CopyToAsync(response.Body);
                 break;
             case "slow":
+                NoteAtOnce(Interlocked.Increment(ref _slow));
                 await Task.Delay(SlowTime);                         // what the test is about: a server that needs this long
+                Interlocked.Decrement(ref _slow);
                 response.ContentLength = path[2].Length;
                 await response.WriteAsync(path[2]);
                 break;
