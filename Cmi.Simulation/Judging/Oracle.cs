@@ -24,7 +24,9 @@ internal sealed class Oracle(SimulatedWorld world)
             // What ends with the connection is never whole for those who do not trust a close.
             if (Terms.TrustClose == CloseTrust.Never && attempt.Plan.Framing == ReplyFraming.UntilClose) return Cause.Server;
             if (!attempt.SaidHead && Now - attempt.At >= Terms.ServerHead) return Cause.Server;
-            if (Now - Math.Max(attempt.At, attempt.LastProgress) >= Math.Min(Terms.ServerHead, Terms.ServerContent)) return Cause.Server;
+            // What comes in the millisecond in which the time for it ends may come too late.
+            var progress = attempt.LastProgress == Now ? attempt.ProgressBefore : attempt.LastProgress;
+            if (Now - Math.Max(attempt.At, progress) >= Math.Min(Terms.ServerHead, Terms.ServerContent)) return Cause.Server;
         }
         else
         {

@@ -49,7 +49,11 @@ internal sealed class Attempt(AskedRequest request, int number, ReplyPlan plan, 
     public long At => now;
 
     /// <summary>When the server last took or gave a byte, as the gateway can know it.</summary>
-    public long LastProgress { get; set; }
+    public long LastProgress { get; private set; }
+
+    /// <summary>When it did so in an earlier millisecond than in the last.</summary>
+    public long ProgressBefore { get; private set; }
+
     public bool SaidHead { get; set; }
 
     /// <summary>Behind how many bytes the rest of a reply was asked for; none: all of it was.</summary>
@@ -74,9 +78,16 @@ internal sealed class Attempt(AskedRequest request, int number, ReplyPlan plan, 
     /// <summary>Why it cannot come to a whole reply.</summary>
     public Fault Failure { get; set; }
 
+    /// <summary>The server takes or gives a byte.</summary>
+    public void Progress(long at)
+    {
+        if (at == LastProgress) return;
+        (ProgressBefore, LastProgress) = (LastProgress, at);
+    }
+
     public override string ToString() =>
         $"{number} at server {server} at {At}: {plan.Status} {plan.Framing} {plan.Bytes} bytes{(plan.Version > 0 ? $" v{plan.Version}" : "")}{(RestFrom is { } from ? $" from {from} ({plan.ToRest})" : "")}{(plan.Fault == Fault.None ? "" : $", {plan.Fault} {plan.Phase} {plan.Share}‰ gap {plan.Gap}")}," +
-        $" failed by {Failure}, head {SaidHead}, whole {SaidWhole}";
+        $" failed by {Failure}, head {SaidHead}, whole {SaidWhole}, last byte at {LastProgress}";
 }
 
 /// <summary>An exchange as the queue sees it.</summary>

@@ -162,7 +162,7 @@ internal sealed class ServerConversation : IMessageSink
         while (!bytes.IsEmpty && !_gone)
         {
             // What is read slowly had arrived long before: to the gateway it is no progress.
-            if (_attempt is not null && !_readsSlowly) _attempt.LastProgress = _world.Now;
+            if (_attempt is not null && !_readsSlowly) _attempt.Progress(_world.Now);
             if (!_reader.IsInContent) _headReceived += bytes.Length;
             bytes = bytes[_reader.Read(bytes)..];
             if (_asked is null || _hasStruck || _isWhole || Plan.Fault == Fault.None) continue;
@@ -216,7 +216,7 @@ internal sealed class ServerConversation : IMessageSink
         if (slow) (end, piece) = (reply.Bytes.Length, _said < reply.HeadLength ? 1 + (reply.HeadLength / 4) : 1 + (reply.Bytes.Length / 5));
         piece = Math.Min(piece, end - _said);
         _said += piece;
-        _attempt.LastProgress = _world.Now;
+        _attempt.Progress(_world.Now);
         _attempt.SaidHead |= _said >= reply.HeadLength;
         var isLast = _said == reply.Bytes.Length && (slow || reply.StrikesAt is null || _hasStruck);
         _attempt.SaidWhole |= isLast && !reply.EndsWithConnection;

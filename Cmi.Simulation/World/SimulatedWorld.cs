@@ -128,7 +128,7 @@ internal sealed class SimulatedWorld
     public void ClientIsThrough() => _through++;
 
     /// <summary>A rule does not hold. Only the first time counts: what follows may follow from it.</summary>
-    public void Violate(string rule, string text) => Found ??= new(rule, text, Scenario, Now);
+    public void Violate(string rule, string text) => Found ??= new(rule, $"at {Now} ms, {text}", Scenario, Now);
 
     /// <summary>A fault has struck.</summary>
     /// <param name="request">Whom; none if no request was there.</param>
