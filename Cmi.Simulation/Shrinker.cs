@@ -61,6 +61,7 @@ internal static class Shrinker
         if (old.Terms.MaxReceive != plain.MaxReceive) yield return old with { Terms = old.Terms with { MaxReceive = plain.MaxReceive } };
         if (old.Terms.MaxSend != plain.MaxSend) yield return old with { Terms = old.Terms with { MaxSend = plain.MaxSend } };
         if (old.Terms.OneFragmentPerTurn) yield return old with { Terms = old.Terms with { OneFragmentPerTurn = false } };
+        if (old.Terms.SendsLate) yield return old with { Terms = old.Terms with { SendsLate = false } };
         if (old.Terms.RandomFragments) yield return old with { Terms = old.Terms with { RandomFragments = false } };
         if (old.Terms.DrainAt > 0) yield return old with { Terms = old.Terms with { DrainAt = 0 } };
     }

@@ -13,7 +13,8 @@ internal sealed class InMemoryConnection(InMemoryTransport transport, ManualLoop
     private bool _paused;                                          // has given its one fragment of this turn
     private long _lastFragment = -1;                               // the turn of it
     private bool _inside;
-    private byte[]? _heldBack;                                     // the last bytes: they leave with the end, and never without it
+    private byte[]? _kept;                                         // taken and not sent: until the next turn, or
+    private bool _endFollows;                                      // these are the last, which leave with the end and never without it
 
     public long Id => id;
 
@@ -25,6 +26,9 @@ internal sealed class InMemoryConnection(InMemoryTransport transport, ManualLoop
 
     /// <summary>The scripted server at its other end, if there is one.</summary>
     public InMemoryServer? Server { get; init; }
+
+    /// <summary>How many bytes were taken and have not left.</summary>
+    public int Kept => _kept?.Length ?? 0;
 
     /// <summary>Why it was aborted on this side; for messages of tests.</summary>
     public string? AbortReason { get; private set; }
@@ -61,9 +65,11 @@ internal sealed class InMemoryConnection(InMemoryTransport transport, ManualLoop
         return IoStatus.Done;
     }
 
-    public IoStatus TrySend(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent) => TrySend(head, content, endFollows: false, out sent);
+    public IoStatus TrySend(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent) => TrySend(head, content, keeps: false, endFollows: false, out sent);
 
-    public IoStatus TrySendLast(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent) => TrySend(head, content, endFollows: true, out sent);
+    public IoStatus TrySendSoon(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent) => TrySend(head, content, _options.SendsLate, endFollows: false, out sent);
+
+    public IoStatus TrySendLast(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, out int sent) => TrySend(head, content, _options.SendsLate, endFollows: true, out sent);
 
     public void EndSending()
     {
@@ -76,7 +82,7 @@ internal sealed class InMemoryConnection(InMemoryTransport transport, ManualLoop
         CheckLoop();
         if (IsClosed) return;
         Forget();
-        if (!IsReset) EndDirection();
+        EndDirection();
     }
 
     public void Abort(string reason)
@@ -84,6 +90,7 @@ internal sealed class InMemoryConnection(InMemoryTransport transport, ManualLoop
         CheckLoop();
         if (IsClosed) return;
         AbortReason = reason;
+        _kept = null;
         Forget();
         Break(Other);
     }
@@ -116,6 +123,17 @@ internal sealed class InMemoryConnection(InMemoryTransport transport, ManualLoop
         _owner.OnReady(this);
     }
 
+    /// <summary>Sends what was taken and has not left. There is room for it: only this end takes room.</summary>
+    internal void SendKept()
+    {
+        if (_kept is not { } bytes) return;
+        (_kept, _endFollows) = (null, false);
+        if (IsReset) return;
+        _inside = true;
+        Put(bytes);
+        _inside = false;
+    }
+
     private void Gain(Readiness flag, Readiness andFlag = Readiness.None)
     {
         var gained = (flag | andFlag) & ~Ready;
@@ -125,42 +143,42 @@ internal sealed class InMemoryConnection(InMemoryTransport transport, ManualLoop
         Enqueue();
     }
 
-    private IoStatus TrySend(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, bool endFollows, out int sent)
+    private IoStatus TrySend(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content, bool keeps, bool endFollows, out int sent)
     {
         if (head.IsEmpty && content.IsEmpty) throw new ArgumentException("There must be at least one byte to send.", nameof(content));
         CheckLoop();
         sent = 0;
         if (IsClosed || IsReset) return IoStatus.Failed;
         if (Outgoing.Ended) throw new InvalidOperationException("Sending was ended on this side.");
-        if (_heldBack is not null) throw new InvalidOperationException("The last bytes were sent before.");
+        if (_endFollows) throw new InvalidOperationException("The last bytes were sent before.");
+        SendKept();                                                 // they were taken before these
+        if (IsReset) return IoStatus.Failed;
         if (Outgoing.Free == 0)
         {
             Ready &= ~Readiness.Sendable;
             return IoStatus.WouldBlock;
         }
-        var most = Fragment(_options.MaxSend);
-        if (endFollows && head.Length + content.Length <= Math.Min(most, Outgoing.Free))
+        var most = Math.Min(Fragment(_options.MaxSend), Outgoing.Free);
+        _endFollows = endFollows && head.Length + content.Length <= most;
+        var ofHead = head[..Math.Min(head.Length, most)];
+        var ofContent = content[..Math.Min(content.Length, most - ofHead.Length)];
+        if (keeps || _endFollows)
         {
-            _heldBack = [.. head, .. content];
-            sent = _heldBack.Length;
+            _kept = [.. ofHead, .. ofContent];
+            sent = _kept.Length;
+            if (!_endFollows) loop.AddKept(this);
             return IoStatus.Done;
         }
         _inside = true;
-        var ofHead = head[..Math.Min(head.Length, most)];
         if (!ofHead.IsEmpty) sent = Put(ofHead);
-        var ofContent = content[..Math.Min(content.Length, most - ofHead.Length)];
-        if (sent == ofHead.Length && !ofContent.IsEmpty && !IsReset) sent += Put(ofContent);
+        if (!ofContent.IsEmpty && !IsReset) sent += Put(ofContent);
         _inside = false;
         return IoStatus.Done;
     }
 
     private void EndDirection()
     {
-        if (_heldBack is { } last)
-        {
-            _heldBack = null;
-            Put(last);
-        }
+        SendKept();
         if (!IsReset) End();
     }
 

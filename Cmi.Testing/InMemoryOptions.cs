@@ -31,4 +31,10 @@ public sealed class InMemoryOptions
     /// if the rest were still on its way.
     /// </summary>
     public bool OneFragmentPerTurn { get; set; }
+
+    /// <summary>
+    /// Whether what <see cref="IConnection.TrySendSoon"/> took leaves only as the loop's next turn begins, behind all that peers and other loops do until then: a
+    /// peer that resets the connection meanwhile has not seen it, as with a transport that makes the calls of a turn together.
+    /// </summary>
+    public bool SendsLate { get; set; }
 }

@@ -30,6 +30,9 @@ public sealed class InMemoryPeer : InMemoryEnd
     /// <summary>How many bytes have arrived and were not received yet.</summary>
     public int Available => Incoming.Count;
 
+    /// <summary>How many bytes the other end has taken and not sent yet: they are late (<see cref="InMemoryOptions.SendsLate"/>).</summary>
+    public int Late => (Other as InMemoryConnection)?.Kept ?? 0;
+
     /// <summary>Whether the other end has ended its direction cleanly and all its bytes were received.</summary>
     public bool Ended => !IsReset && Incoming.Ended && Incoming.Count == 0;
 

@@ -21,6 +21,7 @@ public sealed class ManualLoop : ILoop
     private readonly TimerWheel _timers;
     private readonly LoopSynchronizationContext _context;
     private readonly Queue<InMemoryConnection> _ready = new();     // have gained readiness
+    private readonly Queue<InMemoryConnection> _kept = new();      // have bytes that leave as the next turn begins
     private readonly Queue<InMemoryConnection> _handedOver = new(); // have an owner that is to be told in this turn
 
     /// <summary>Makes a loop that lives alone, with a time of its own.</summary>
@@ -116,7 +117,7 @@ public sealed class ManualLoop : ILoop
         Wait(async () => { await work(); return 0; }, atMost);
     }
 
-    /// <summary>One turn: I/O events, due timers, the mailbox.</summary>
+    /// <summary>One turn: what was kept in the one before, I/O events, due timers, the mailbox.</summary>
     /// <returns>Whether there was anything to do.</returns>
     internal bool Turn()
     {
@@ -125,7 +126,8 @@ public sealed class ManualLoop : ILoop
         try
         {
             Turns++;
-            var done = 0;
+            var done = _kept.Count;
+            while (_kept.TryDequeue(out var connection)) connection.SendKept();
             for (var left = _ready.Count; left > 0; left--, done++) _ready.Dequeue().TellOwner(handedOver: false);
             done += _timers.Advance(Now);
             done += _mailbox.Drain(int.MaxValue);
@@ -139,6 +141,8 @@ public sealed class ManualLoop : ILoop
     }
 
     internal void AddReady(InMemoryConnection connection) => _ready.Enqueue(connection);
+
+    internal void AddKept(InMemoryConnection connection) => _kept.Enqueue(connection);
 
     internal void AddHandedOver(InMemoryConnection connection) => _handedOver.Enqueue(connection);
 

@@ -53,6 +53,9 @@ internal sealed class Oracle(SimulatedWorld world)
             case 503 when exchange is { IsRefused: true }:
             case 502 or 503 or 504 when exchange is not null && (exchange.LongestWait >= Terms.Queue || exchange.LastChange - exchange.FirstAsked >= Terms.Exchange):
                 return;
+            // Its server came in time and could not be asked, and then the time for another was over.
+            case 503 when exchange is { Grants: [.., { IsOpen: false, Outcome: GrantOutcome.Unused }] } && exchange.LastChange - exchange.FirstAsked >= Terms.Queue:
+                return;
             case 502 or 503 or 504 when exchange is { Grants.Count: > 0 } && MayGiveUp(request, exchange):
                 return;
             case 503 when world.Store.TryExcuse(request):

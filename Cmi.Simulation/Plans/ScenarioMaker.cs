@@ -89,6 +89,7 @@ internal sealed class ScenarioMaker
             HasTightBudget = Chance(0.2),
             Resume = _versions.NextDouble() < 0.9,
             HedgeAfter = _hedges.Next(3) == 0 ? new[] { 2, 30, 400, 3000 }[_hedges.Next(4)] : 0,
+            SendsLate = new Random(_seed ^ 0x1A7E).Next(2) == 0,
         };
     }
 

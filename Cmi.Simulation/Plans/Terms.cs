@@ -14,6 +14,7 @@ internal sealed record Terms
     public int MaxSend { get; init; } = int.MaxValue;
     public bool RandomFragments { get; init; }
     public bool OneFragmentPerTurn { get; init; }
+    public bool SendsLate { get; init; }
 
     public ServerSelection Selection { get; init; }
     public int MaxRequests { get; init; }
@@ -86,6 +87,7 @@ internal sealed record Terms
         MaxSend = MaxSend,
         RandomFragments = RandomFragments,
         OneFragmentPerTurn = OneFragmentPerTurn,
+        SendsLate = SendsLate,
     };
 
     public CmiOptions ToOptions(IEnumerable<ServerAddress> servers)

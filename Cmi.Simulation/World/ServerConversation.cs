@@ -266,6 +266,8 @@ internal sealed class ServerConversation : IMessageSink
     private void StrikeIdle()
     {
         if (_gone || _peer.Ended || _peer.Reset || _peer.Available > 0 || _asked is not null) return;
+        // What is said while a request is about to leave cannot be told from the reply to it, and an end may be seen behind it.
+        if (_peer.Late > 0 && Plan.Fault is Fault.Garbage or Fault.HalfClosed) return;
         _world.Feel(null, Plan.Fault, Phase.Idle);
         if (Plan.Fault == Fault.Garbage)
         {

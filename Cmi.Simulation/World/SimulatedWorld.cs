@@ -14,6 +14,7 @@ namespace Cmi.Simulation.World;
 [SuppressMessage("Design", "CA1001", Justification = "The engine is stopped at the end of the run; where a rule did not hold, all is left to the garbage collector as it is.")]
 internal sealed class SimulatedWorld
 {
+    private const int TurnsToAStall = 100, LongestStall = 50;       // milliseconds
     private const int MostTurns = 200_000;                          // at one moment; more is a livelock
     private const long MostTime = 600_000;                          // without the end of a request: nothing that may happen needs more than a part of it
 
@@ -21,7 +22,7 @@ internal sealed class SimulatedWorld
     private readonly Dictionary<ServerAddress, SimulatedServer> _servers = [];
     private readonly List<SimulatedClient> _clients = [];
     private readonly OutcomeTable _table;
-    private readonly Random _random;
+    private readonly Random _random, _stalls;
     private readonly CmiEngine _engine;
     private readonly List<IJobQueue> _queues = [];
     private readonly SimulatedStorage? _storage;                    // none where the store is the caller's
@@ -32,7 +33,7 @@ internal sealed class SimulatedWorld
 
     public SimulatedWorld(Scenario scenario, OutcomeTable table, Func<long, IBufferStore>? store, Func<ServerGroup, int, IJobQueue>? queue)
     {
-        (Scenario, _table, _random) = (scenario, table, new(scenario.Seed));
+        (Scenario, _table, _random, _stalls) = (scenario, table, new(scenario.Seed), new(~scenario.Seed));
         var terms = scenario.Terms;
         Transport = new(terms.ToTransport(scenario.Seed));
         Ledger = new(this);
@@ -265,11 +266,23 @@ internal sealed class SimulatedWorld
         }
     }
 
+    // A turn has taken long: what peers do meanwhile comes before what was kept to its end.
+    private void Stall()
+    {
+        Transport.Crank.MoveTo(Math.Min(Agenda.NextDue, Now + _stalls.Next(1, LongestStall + 1)));
+        Agenda.RunUntil(Now);
+    }
+
     private bool TurnAll()
     {
         var loops = Transport.Crank.All;
         var (busy, first) = (false, loops.Count == 1 ? 0 : _random.Next(loops.Count));
-        for (var i = 0; i < loops.Count; i++) busy |= Transport.Crank.Turn(loops[(first + i) % loops.Count]);
+        for (var i = 0; i < loops.Count; i++)
+        {
+            if (!Transport.Crank.Turn(loops[(first + i) % loops.Count])) continue;
+            busy = true;
+            if (Scenario.Terms.SendsLate && _stalls.Next(TurnsToAStall) == 0) Stall();
+        }
         busy |= _storage is not null && _storage.Turn();
         if (Scenario.Terms.MaxClients > 0 && _engine.GetStatistics().Clients > Scenario.Terms.MaxClients)
             Violate("client-bound", $"{_engine.GetStatistics().Clients} clients are connected, {Scenario.Terms.MaxClients} may be");

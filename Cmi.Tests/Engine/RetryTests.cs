@@ -21,6 +21,35 @@ public sealed class RetryTests
         Assert.That(client.ReceiveReply().Text, Is.EqualTo("b"));
     }
 
+    [TestCase("GET")]
+    [TestCase("PUT")]
+    public async Task PooledConnectionDiesBeforeARequestHasLeft_ItIsSentOnAFreshOneWithoutCountingAsAnAttempt(string method)
+    {
+        await using var gateway = new TestGateway(options => options.Retry.Attempts = 1, servers: 1, new() { SendsLate = true });
+        var client = gateway.Connect();
+        WarmUp(gateway, client);
+        client.Send(Http.Send(method, "/b", "content"));
+        TurnUntil(gateway, () => gateway.At(1).Late > 0);
+        gateway.At(1).Abort();
+        gateway.Run();
+        Assert.That(gateway.At(1, connection: 2).ReceiveText(), Does.StartWith($"{method} /b ").And.EndWith("content"));
+        gateway.At(1, connection: 2).Send(Http.Ok("b"));
+        Assert.That(client.ReceiveReply().Text, Is.EqualTo("b"));
+    }
+
+    [Test]
+    public async Task SendsLate_ARequestThatMayBeSentOnceOnlyIsNot()
+    {
+        await using var gateway = new TestGateway(servers: 1, transport: new() { SendsLate = true });
+        var client = gateway.Connect();
+        WarmUp(gateway, client);
+        client.Send(Http.Send("POST", "/b", "content"));
+        TurnUntil(gateway, () => gateway.At(1).Late > 0 || gateway.At(1).Available > 0);
+        Assert.That(gateway.At(1).ReceiveText(), Does.StartWith("POST /b "));
+        gateway.At(1).Send(Http.Ok("b"));
+        Assert.That(client.ReceiveReply().Text, Is.EqualTo("b"));
+    }
+
     [TestCase("POST")]
     [TestCase("BREW")]
     public async Task PooledConnectionDies_AMethodThatIsNotIdempotentGives502(string method)
@@ -237,6 +266,16 @@ public sealed class RetryTests
         gateway.At(1).ReceiveText();
         gateway.At(1).Send(Http.Ok());
         client.ReceiveReply();
+    }
+
+    // One turn at a time: between two of them, peers may do something.
+    private static void TurnUntil(TestGateway gateway, Func<bool> isSo)
+    {
+        for (var turns = 0; !isSo(); turns++)
+        {
+            Assert.That(turns, Is.LessThan(100), "it does not come");
+            gateway.Transport.Crank.Turn(gateway.Transport.Crank.All[0]);
+        }
     }
 
     private static string Content(int length) => Encoding.ASCII.GetString(Soak.SoakRequest.Pattern(1, 1, length));

@@ -39,4 +39,6 @@ public sealed class InMemoryContractOnThreeLoopsTests() : InMemoryContract(new()
 
 public sealed class InMemoryContractInFragmentsTests() : InMemoryContract(new() { RandomFragments = true, OneFragmentPerTurn = true, MaxSend = 3_000, LoopCount = 2 });
 
+public sealed class InMemoryContractSendingLateTests() : InMemoryContract(new() { SendsLate = true, LoopCount = 2 });
+
 public sealed class InMemoryContractInDropsTests() : InMemoryContract(new() { MaxReceive = 7, Capacity = 11 });

@@ -44,6 +44,16 @@ public sealed class InMemoryTransportTests
         return (transport, transport.Connect(listener.Address), shouter);
     }
 
+    private static (InMemoryTransport Transport, IConnection Server, InMemoryPeer Client) Joined(bool late, int capacity = 100)
+    {
+        var transport = new InMemoryTransport(new() { SendsLate = late, Capacity = capacity });
+        IConnection server = null!;
+        var listener = Listen(transport, c => server = c);
+        var client = transport.Connect(listener.Address);
+        transport.Crank.RunUntilIdle();
+        return (transport, server, client);
+    }
+
     private static IListener Listen(InMemoryTransport transport, Action<IConnection> accepted) =>
         transport.Crank.All[0].Wait(() => transport.ListenAsync(Any, accepted, CancellationToken.None));
 
@@ -117,6 +127,60 @@ public sealed class InMemoryTransportTests
         Assert.That(client.Ended);
         client.Send("too late");
         Assert.That((client.Reset, client.Ended), Is.EqualTo((true, false)));
+    }
+
+    [TestCase(false, "ab")]
+    [TestCase(true, "")]
+    public void SendSoon_LeavesLateIfAsked(bool late, string atOnce)
+    {
+        var (transport, server, client) = Joined(late);
+        Assert.That(server.TrySendSoon("a"u8, "b"u8, out var sent), Is.EqualTo(IoStatus.Done));
+        Assert.That((sent, client.ReceiveText()), Is.EqualTo((2, atOnce)));
+        Assert.That(atOnce + client.ReceiveAll(), Is.EqualTo("ab"));
+        Assert.That(transport.OpenConnections, Is.EqualTo(1));
+    }
+
+    [Test]
+    public void SendsLate_EverythingKeepsItsOrder()
+    {
+        var (transport, server, client) = Joined(late: true);
+        server.TrySendSoon("a"u8, default, out _);
+        server.TrySendSoon("b"u8, default, out _);
+        server.TrySend("c"u8, default, out _);
+        Assert.That(client.ReceiveText(), Is.EqualTo("abc"));
+        server.TrySendSoon("d"u8, default, out _);
+        server.TrySendLast("e"u8, default, out _);
+        server.Close();
+        Assert.That((client.ReceiveText(), client.Ended), Is.EqualTo(("de", true)));
+        transport.Crank.RunUntilIdle();
+        Assert.That(transport.OpenConnections, Is.Zero);
+    }
+
+    [Test]
+    public void SendsLate_ResetBefore_TheOwnerIsToldAndThePeerHasNothing()
+    {
+        var (transport, server, client) = Joined(late: true);
+        var shouter = new Shouter();
+        server.SetOwner(shouter);
+        server.TrySendSoon("never seen"u8, default, out _);
+        client.Abort();
+        transport.Crank.RunUntilIdle();
+        Assert.That(shouter.Last & Readiness.Failed, Is.EqualTo(Readiness.Failed));
+        Assert.That(client.Available, Is.Zero);
+        Assert.That(server.TrySendSoon("no more"u8, default, out _), Is.EqualTo(IoStatus.Failed));
+    }
+
+    [Test]
+    public void SendsLate_NoMoreIsTakenThanThereIsRoomFor()
+    {
+        var (transport, server, client) = Joined(late: true, capacity: 4);
+        server.TrySendSoon("abc"u8, default, out _);
+        server.TrySendSoon("def"u8, default, out var sent);
+        Assert.That(sent, Is.EqualTo(1));
+        Assert.That(server.TrySendSoon("ef"u8, default, out _), Is.EqualTo(IoStatus.WouldBlock));
+        Assert.That(client.ReceiveText(), Is.EqualTo("abcd"));
+        Assert.That(server.Ready & Readiness.Sendable, Is.EqualTo(Readiness.Sendable));
+        transport.Crank.RunUntilIdle();
     }
 
     [Test]

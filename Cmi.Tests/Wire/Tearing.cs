@@ -11,7 +11,7 @@ internal enum Tearing
     /// <summary>Each byte is.</summary>
     Bytes,
 
-    /// <summary>Pieces of any length; the same in every run.</summary>
+    /// <summary>Pieces of any length, which leave late; the same in every run.</summary>
     Random,
 }
 
@@ -31,6 +31,7 @@ internal static class TearingExtensions
             MaxReceive = tearing switch { Tearing.Bytes => 1, Tearing.Random => MostOfRandom, _ => int.MaxValue },
             MaxSend = tearing switch { Tearing.Bytes => 1, Tearing.Random => MostOfRandom, _ => int.MaxValue },
             RandomFragments = tearing == Tearing.Random,
+            SendsLate = tearing == Tearing.Random,
         };
 
         /// <summary>The pieces of a text.</summary>

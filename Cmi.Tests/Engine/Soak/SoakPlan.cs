@@ -37,6 +37,7 @@ internal sealed class SoakPlan
             MaxSend = Pick(3, 50, 1000, int.MaxValue),
             RandomFragments = Random.Next(2) == 0,
             OneFragmentPerTurn = Random.Next(3) == 0,
+            SendsLate = seed % 2 == 0,
         };
         var narrow = Math.Min(Transport.Capacity, Math.Min(Transport.MaxReceive, Transport.MaxSend));
         _mostBytes = narrow < 10 ? 300 : narrow < 100 ? 2000 : Pick(100, 5000, 40_000);

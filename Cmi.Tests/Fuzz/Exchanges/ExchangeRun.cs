@@ -31,6 +31,7 @@ internal sealed class ExchangeRun : IAsyncDisposable
             MaxSend = Pick(int.MaxValue, int.MaxValue, 7, 100),
             RandomFragments = _random.Next(2) == 0,
             OneFragmentPerTurn = _random.Next(3) == 0,
+            SendsLate = given.Seed % 2 == 0,
         };
         IsTornByTime = transport.OneFragmentPerTurn;
         _gateway = new(Configure, _random.Next(1, 4), transport);
