@@ -13,8 +13,8 @@ internal sealed class InMemoryConnection(InMemoryTransport transport, ManualLoop
     private bool _paused;                                          // has given its one fragment of this turn
     private long _lastFragment = -1;                               // the turn of it
     private bool _inside;
-    private byte[]? _kept;                                         // taken and not sent: until the next turn, or
-    private bool _endFollows;                                      // these are the last, which leave with the end and never without it
+    private byte[]? _kept;                                         // taken and not sent yet
+    private bool _endFollows;                                      // they are the last: they leave with the end, and never without it
 
     public long Id => id;
 

@@ -23,10 +23,10 @@ internal sealed class Oracle(SimulatedWorld world)
             if (attempt is { RestFrom: not null, SaidHead: true, GivesRest: false }) return Cause.Server;        // not the rest that was asked for
             // What ends with the connection is never whole for those who do not trust a close.
             if (Terms.TrustClose == CloseTrust.Never && attempt.Plan.Framing == ReplyFraming.UntilClose) return Cause.Server;
-            if (!attempt.SaidHead && Now - attempt.At >= Terms.ServerHead) return Cause.Server;
+            if (!attempt.SaidHead && Now - attempt.At + world.MostLate >= Terms.ServerHead) return Cause.Server;
             // What comes in the millisecond in which the time for it ends may come too late.
             var progress = attempt.LastProgress == Now ? attempt.ProgressBefore : attempt.LastProgress;
-            if (Now - Math.Max(attempt.At, progress) >= Math.Min(Terms.ServerHead, Terms.ServerContent)) return Cause.Server;
+            if (Now - Math.Max(attempt.At, progress) + world.MostLate >= Math.Min(Terms.ServerHead, Terms.ServerContent)) return Cause.Server;
         }
         else
         {

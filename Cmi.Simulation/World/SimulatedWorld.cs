@@ -73,6 +73,9 @@ internal sealed class SimulatedWorld
     /// <summary>When that was.</summary>
     public long DrainingSince { get; private set; }
 
+    /// <summary>By how many milliseconds at the most the gateway has sent something before its peer sees it: others turn twice at the most until its loop does.</summary>
+    public long MostLate => Scenario.Terms.SendsLate ? 2 * LongestStall * Scenario.Terms.Loops : 0;
+
     /// <summary>What was found, if anything.</summary>
     public Violation? Found { get; private set; }
 
