@@ -90,6 +90,21 @@ public sealed class CallBatchTests
     }
 
     [Test]
+    public async Task FirstOwnerEndsTheOthersOfItsTurn_TheyHearNoMore([Values] bool aborts)
+    {
+        var pairs = await PairsAsync(3, static connection => new Rival(connection));
+        foreach (var pair in pairs) ((Rival)pair.Owner).Others.AddRange(from other in pairs where other != pair select other.Connection);
+        foreach (var pair in pairs) ((Rival)pair.Owner).Aborts = aborts;
+        await WhileHeldAsync(() => SendAll(pairs, "abc"u8));
+        await UntilAsync(() => _harness.Manager.OpenConnections == 1);
+        Assert.That(pairs.Select(pair => ((Rival)pair.Owner).Received), Is.EquivalentTo(new[] { 3, 0, 0 }));
+        var first = pairs.Single(pair => ((Rival)pair.Owner).Received > 0);
+        SendAll([first], "de"u8);
+        await UntilAsync(() => ((Rival)first.Owner).Received == 5);
+        foreach (var pair in pairs) pair.Client.Dispose();
+    }
+
+    [Test]
     public async Task OwnerTakesAByteATurn_NothingIsLostOrOutOfOrder([Values] bool moreComes, [Values] bool ends)
     {
         var pairs = await PairsAsync(2, static connection => new Taker(connection, takesAll: false));
@@ -166,7 +181,7 @@ public sealed class CallBatchTests
     }
 
     [Test]
-    public async Task PeerHasReset_OwnerOfKeptBytesIsTold()
+    public async Task PeerHasReset_OwnerOfKeptBytesIsTold([Values] bool endsSending)
     {
         var listener = await _harness.ListenAsync();
         var clients = new[] { await SocketHarness.ClientAsync(listener.Address), await SocketHarness.ClientAsync(listener.Address) };
@@ -176,12 +191,13 @@ public sealed class CallBatchTests
         await SocketHarness.On(first, () =>
         {
             first.TrySendSoon("lost"u8, default, out _);
+            if (endsSending) first.EndSending();
             second.TrySendSoon("arrives"u8, default, out _);
             clients[0].LingerState = new(true, 0);
             clients[0].Dispose();
         });
         await watcher.UntilAsync(Readiness.Failed);
-        Assert.That(await SocketHarness.On(first, () => first.TrySendSoon("x"u8, default, out _)), Is.EqualTo(IoStatus.Failed));
+        Assert.That(await SocketHarness.On(first, () => endsSending ? first.TryReceive(new byte[1], out var _) : first.TrySendSoon("x"u8, default, out var _)), Is.EqualTo(IoStatus.Failed));
         await SocketHarness.On(second, second.Close);
         Assert.That(Received(clients[1]), Is.EqualTo("arrives"u8.ToArray()));
         clients[1].Dispose();
@@ -427,6 +443,24 @@ public sealed class CallBatchTests
                 if (Bytes.Count >= count) enough.TrySetResult();
             });
             await enough.Task.WaitAsync(SocketHarness.Patience);
+        }
+    }
+
+    /// <summary>Ends others as soon as it is told of something.</summary>
+    private sealed class Rival(IConnection connection) : IConnectionOwner
+    {
+        public List<IConnection> Others { get; } = [];
+        public bool Aborts { get; set; }
+        public int Received { get; private set; }
+
+        public void OnReady(IConnection told)
+        {
+            foreach (var other in Others)
+            {
+                if (Aborts) other.Abort("a test");
+                else other.Close();
+            }
+            if (connection.TryReceive(new byte[10], out var received) == IoStatus.Done) Received += received;
         }
     }
 
