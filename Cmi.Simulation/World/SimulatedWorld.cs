@@ -85,6 +85,9 @@ internal sealed class SimulatedWorld
     /// <summary>A number that follows from all that happened, in order.</summary>
     public ulong Trace => _trace;
 
+    // A change goes to one loop first, and from there to the others.
+    private long SpreadTime => 2 * MostLate;
+
     /// <summary>Lets it happen.</summary>
     public void Run()
     {
@@ -111,7 +114,7 @@ internal sealed class SimulatedWorld
         var (from, until) = (request.BegunAt, request.Exchange?.FirstAsked ?? Now);
         for (var i = 0; i < _settings.Count; i++)
         {
-            var ends = i + 1 < _settings.Count ? _settings[i + 1].From : long.MaxValue;
+            var ends = i + 1 < _settings.Count ? _settings[i + 1].From + SpreadTime : long.MaxValue;
             if (_settings[i].From <= until && ends >= from && isSo(_settings[i].Terms)) return true;
         }
         return false;
@@ -120,7 +123,7 @@ internal sealed class SimulatedWorld
     /// <summary>The servers that were among those to be asked at all times since then.</summary>
     public IEnumerable<SimulatedServer> ServersSince(long time)
     {
-        var first = _settings.FindLastIndex(settings => settings.From < time);      // of a change in that moment nobody knows whether it was before
+        var first = _settings.FindLastIndex(settings => settings.From + SpreadTime < time);     // of a change in that moment nobody knows whether it was before
         var without = _settings.Skip(Math.Max(0, first)).SelectMany(settings => settings.Without).ToHashSet();
         return _servers.Values.Where(server => !without.Contains(server.Plan.Number));
     }
