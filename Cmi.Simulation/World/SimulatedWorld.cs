@@ -14,7 +14,8 @@ namespace Cmi.Simulation.World;
 [SuppressMessage("Design", "CA1001", Justification = "The engine is stopped at the end of the run; where a rule did not hold, all is left to the garbage collector as it is.")]
 internal sealed class SimulatedWorld
 {
-    private const int TurnsToAStall = 100, LongestStall = 50;       // milliseconds
+    private const int TurnsToAStall = 100;                          // one of so many takes long
+    private const int LongestStall = 50;                            // milliseconds
     private const int MostTurns = 200_000;                          // at one moment; more is a livelock
     private const long MostTime = 600_000;                          // without the end of a request: nothing that may happen needs more than a part of it
 
